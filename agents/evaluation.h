@@ -1,0 +1,56 @@
+// Whole episodes under a policy that no longer changes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "envs/normalizer.h"
+#include "envs/thread_pool.h"
+#include "logs/checkpoint_file.h"
+#include "policies/actor_critic.h"
+
+namespace costate {
+
+/// A policy with its parameters and the observation statistics that it was trained with.
+class FrozenPolicy {
+ public:
+  /// `config` and `normalize` as in the run that wrote the checkpoint.
+  FrozenPolicy(const PolicyConfig& config, const EnvSpec& spec, bool normalize,
+               const Checkpoint& checkpoint);
+
+  const ActorCritic& network() const { return network_; }
+  const Distribution& distribution() const { return network_.distribution(); }
+
+  /// Distribution parameters [rows, P] of observations [rows, obs] as the environment gives them.
+  /// `rows` is at most what the workspace was made for.
+  void act(std::span<const float> observations, int rows, std::span<float> distribution,
+           ActorCritic::Workspace& workspace) const;
+
+ private:
+  ActorCritic network_;
+  bool normalize_;
+  ObservationNormalizer normalizer_;
+  std::vector<float> parameters_;
+};
+
+struct EvaluationOptions {
+  std::int64_t episodes = 10;
+  bool deterministic = true;  ///< take the mode; otherwise sample
+  std::uint64_t seed = 0;
+  bool keep_observations = false;
+};
+
+struct EvaluatedEpisode {
+  double episode_return = 0.0;
+  std::int64_t length = 0;
+  std::vector<float> observations;  ///< [length, obs], where kept
+};
+
+/// Runs exactly `episodes` episodes, episode i seeded from {seed, i}, so that neither the number of
+/// threads nor the lengths of other episodes matter: short episodes are not over-represented.
+std::vector<EvaluatedEpisode> evaluate(const std::string& env, const FrozenPolicy& policy,
+                                       const EvaluationOptions& options, ThreadPool& pool);
+
+}  // namespace costate

@@ -1,0 +1,88 @@
+// The lock-step runtime: actors that step environments and fill a rollout buffer.
+//
+// The N environments are cut into shards of a fixed size. One worker takes a shard through all T
+// steps — inference, sampling, stepping, storing — without waiting for the others. Parameters and
+// normaliser statistics are frozen meanwhile; each shard's moments are merged afterwards in shard
+// order. The shard, not the number of threads, fixes the shape of every matrix product and the order
+// of every sum, so the bits do not depend on threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agents/episode_statistics.h"
+#include "agents/rollout_buffer.h"
+#include "agents/rollout_logger.h"
+#include "envs/normalizer.h"
+#include "envs/thread_pool.h"
+#include "envs/vector_env.h"
+#include "logs/checkpoint_file.h"
+#include "policies/actor_critic.h"
+
+namespace costate {
+
+struct RuntimeConfig {
+  std::int64_t envs = 8;
+  std::int64_t shard = 4;
+  bool normalize_observations = true;
+  bool normalize_rewards = true;
+
+  void describe(Options& options);
+};
+
+class Runtime {
+ public:
+  /// `gamma` is the discount of the reward normaliser. `policy` and `pool` outlive the runtime.
+  Runtime(const RuntimeConfig& config, VectorEnv& environments, std::uint64_t seed, double gamma,
+          const ActorCritic& policy, ThreadPool& pool);
+  ~Runtime();
+
+  /// Takes every environment through `steps` steps under the policy of `parameters` and fills
+  /// buffer(). Throws Error where an environment gives a number that is not finite.
+  void collect(std::span<const float> parameters, int steps);
+
+  const RolloutBuffer& buffer() const { return buffer_; }
+  const EpisodeStatistics& statistics() const { return statistics_; }
+  /// Environment steps taken so far, all environments together.
+  std::int64_t steps() const { return steps_; }
+  int envs() const { return environments_.size(); }
+
+  /// Logs rollouts from here on. `logger` outlives the runtime. To be called before the first
+  /// collect, or after load with a logger that continues from the same checkpoint.
+  void attach(RolloutLogger& logger);
+  /// Writes the episodes that still run, at the end of a run.
+  void finish_logging();
+
+  /// Everything but the parameters: environments, random streams, normalisers, statistics.
+  void save(Checkpoint& checkpoint) const;
+  void load(const Checkpoint& checkpoint);
+
+ private:
+  struct Shard;
+
+  void run_shard(Shard& shard, std::span<const float> parameters, int steps);
+  void store_step(Shard& shard, int t, int steps);
+  void evaluate_shard(Shard& shard, std::span<const float> parameters, int steps);
+
+  RuntimeConfig config_;
+  VectorEnv& environments_;
+  const ActorCritic& policy_;
+  ThreadPool& pool_;
+  int observation_size_;
+  int action_size_;
+  int parameter_size_;
+  ObservationNormalizer observation_normalizer_;
+  RewardNormalizer reward_normalizer_;
+  std::vector<RandomStream> action_streams_;  // [N]
+  std::vector<std::unique_ptr<Shard>> shards_;
+  RolloutBuffer buffer_;
+  EpisodeStatistics statistics_;
+  std::vector<float> final_observations_;  // of the episodes that ended, in row order
+  RolloutLogger* logger_ = nullptr;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace costate

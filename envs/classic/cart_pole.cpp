@@ -1,0 +1,71 @@
+#include "envs/classic/cart_pole.h"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+namespace costate {
+namespace {
+
+constexpr double kGravity = 9.8;
+constexpr double kPoleMass = 0.1;
+constexpr double kTotalMass = kPoleMass + 1.0;  // with the cart
+constexpr double kHalfLength = 0.5;
+constexpr double kPoleMassLength = kPoleMass * kHalfLength;
+constexpr double kForce = 10.0;
+constexpr double kTimeStep = 0.02;
+constexpr double kPositionLimit = 2.4;
+constexpr double kAngleLimit = 12.0 * 2.0 * std::numbers::pi / 360.0;
+
+EnvSpec cart_pole_spec() {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EnvSpec spec;
+  spec.id = "CartPole-v1";
+  spec.summary = "Balance a pole on a cart by pushing the cart left or right";
+  // The bounds are twice the limits, so that the observation that ends an episode is inside.
+  spec.observation = Space::box({-2.0 * kPositionLimit, -kInfinity, -2.0 * kAngleLimit, -kInfinity},
+                                {2.0 * kPositionLimit, kInfinity, 2.0 * kAngleLimit, kInfinity});
+  spec.observation.labels = {"cart position (m)", "cart velocity (m/s)", "pole angle (rad)",
+                             "pole angular velocity (rad/s)"};
+  spec.action = Space::discrete(2);
+  spec.action.labels = {"push (0: left, 1: right; 10 N)"};
+  spec.time_limit = 500;
+  spec.control_step = kTimeStep;
+  spec.reward_threshold = 475.0;
+  spec.reward = "1 on every step, the terminating one included";
+  spec.termination = "|cart position| > 2.4 m or |pole angle| > 12 degrees";
+  return spec;
+}
+
+}  // namespace
+
+CartPole::CartPole()
+    : ClassicEnv(cart_pole_spec(), {-0.05, -0.05, -0.05, -0.05}, {0.05, 0.05, 0.05, 0.05}) {}
+
+StepResult CartPole::step(std::span<const float> action, std::span<double> observation) {
+  const double force = discrete_action(action) == 1 ? kForce : -kForce;
+  auto& [x, x_dot, theta, theta_dot] = state_;
+  const double cosine = std::cos(theta);
+  const double sine = std::sin(theta);
+
+  const double temp = (force + kPoleMassLength * (theta_dot * theta_dot) * sine) / kTotalMass;
+  const double theta_acceleration =
+      (kGravity * sine - cosine * temp) /
+      (kHalfLength * (4.0 / 3.0 - kPoleMass * (cosine * cosine) / kTotalMass));
+  const double x_acceleration = temp - kPoleMassLength * theta_acceleration * cosine / kTotalMass;
+
+  x += kTimeStep * x_dot;
+  x_dot += kTimeStep * x_acceleration;
+  theta += kTimeStep * theta_dot;
+  theta_dot += kTimeStep * theta_acceleration;
+
+  observe(observation);
+  const bool fell = std::abs(x) > kPositionLimit || std::abs(theta) > kAngleLimit;
+  return {.reward = 1.0, .terminated = fell};
+}
+
+void CartPole::observe(std::span<double> observation) const {
+  for (std::size_t i = 0; i < state_.size(); ++i) observation[i] = round_to_float32(state_[i]);
+}
+
+}  // namespace costate

@@ -1,0 +1,25 @@
+// CartPole-v1: balance a pole on a cart by pushing the cart left or right.
+//
+// Source: Barto, Sutton and Anderson, "Neuronlike adaptive elements that can solve difficult
+// learning control problems" (1983), without friction, as Gymnasium defines it. With total mass M,
+// pole mass m and half length l:
+//   temp = (F + m l θ̇² sin θ) / M
+//   θ̈ = (g sin θ − cos θ temp) / (l (4/3 − m cos²θ / M)),   ẍ = temp − m l θ̈ cos θ / M
+// integrated by explicit Euler with the velocities from before the step.
+// State and observation: x, ẋ, θ, θ̇.
+#pragma once
+
+#include "envs/classic/classic_env.h"
+
+namespace costate {
+
+class CartPole final : public ClassicEnv<4> {
+ public:
+  CartPole();
+  StepResult step(std::span<const float> action, std::span<double> observation) override;
+
+ private:
+  void observe(std::span<double> observation) const override;
+};
+
+}  // namespace costate

@@ -1,0 +1,101 @@
+// What the classic-control environments share: a state of N numbers that is uniform within a box at
+// the start of an episode, its saving and restoring, and discrete actions.
+//
+// An environment adds its spec, its physics (`step`) and its view of the state (`observe`).
+// Definitions follow Gymnasium (Towers et al., "Gymnasium: a standard interface for reinforcement
+// learning environments", 2024): arithmetic in double precision, observations rounded to float32.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "envs/env.h"
+#include "envs/format.h"
+#include "envs/random.h"
+
+namespace costate {
+
+/// The double nearest to `value` among those that a float holds.
+inline double round_to_float32(double value) {
+  // GCC 12 drops the rounding of two neighbours at -O2 (its SLP vectoriser takes the pair of
+  // conversions for none); a volatile number cannot be dropped.
+  const volatile float rounded = static_cast<float>(value);
+  return rounded;
+}
+
+template <std::size_t N>
+class ClassicEnv : public Env {
+ public:
+  using State = std::array<double, N>;
+
+  const EnvSpec& spec() const final { return spec_; }
+
+  void reset(std::uint64_t seed, std::span<double> observation) final {
+    RandomStream random(seed);
+    for (std::size_t i = 0; i < N; ++i) {
+      state_[i] = random.uniform(start_low_[i], start_high_[i]);
+      if (round_start_) state_[i] = round_to_float32(state_[i]);
+    }
+    observe(observation);
+  }
+
+  void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final {
+    for (std::size_t i = 0; i < N; ++i) state_[i] = 0.5 * (start_low_[i] + start_high_[i]);
+    if (start) {
+      if (start->state.size() != N || !start->qpos.empty() || !start->qvel.empty()) {
+        throw UsageError(spec_.id + ": a start has " + std::to_string(start->state.size()) +
+                         " numbers in \"state\", expected " + std::to_string(N) +
+                         " and no \"qpos\" or \"qvel\"");
+      }
+      for (std::size_t i = 0; i < N; ++i) state_[i] = start->state[i];
+    }
+    observe(observation);
+  }
+
+  // No step draws random numbers, so the physical state is the complete one.
+  void save_state(StateWriter& writer) const final { writer.write(state_); }
+  void restore_state(StateReader& reader) final { state_ = reader.read<State>(); }
+
+  PhysicalState physical_state() const final {
+    PhysicalState physical;
+    physical.state.assign(state_.begin(), state_.end());
+    return physical;
+  }
+
+ protected:
+  /// Episodes start uniformly between `start_low` and `start_high`, rounded to float32 where
+  /// `round_start` says so.
+  ClassicEnv(EnvSpec spec, const State& start_low, const State& start_high,
+             bool round_start = false)
+      : spec_(std::move(spec)),
+        start_low_(start_low),
+        start_high_(start_high),
+        round_start_(round_start) {
+    spec_.family = "classic-control";
+  }
+
+  /// Writes the float32-valued observation of state_.
+  virtual void observe(std::span<double> observation) const = 0;
+
+  /// The index that a discrete action names. Throws UsageError where it names none.
+  int discrete_action(std::span<const float> action) const {
+    if (!spec_.action.contains(action)) {
+      throw UsageError(spec_.id + ": action " + format_number(action[0]) +
+                       ", expected a whole number from 0 to " +
+                       std::to_string(spec_.action.counts[0] - 1));
+    }
+    return static_cast<int>(action[0]);
+  }
+
+  State state_{};
+
+ private:
+  EnvSpec spec_;
+  State start_low_;
+  State start_high_;
+  bool round_start_;
+};
+
+}  // namespace costate

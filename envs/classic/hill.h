@@ -1,0 +1,21 @@
+// The hill that the two mountain-car tasks share: where the car may be, how fast, and how a push
+// moves it.
+#pragma once
+
+#include "envs/env.h"
+
+namespace costate::hill {
+
+constexpr double kMinPosition = -1.2;
+constexpr double kMaxPosition = 0.6;
+constexpr double kMaxSpeed = 0.07;
+constexpr double kGravity = 0.0025;
+
+/// The facts that both tasks have in common: observation and control step.
+EnvSpec spec();
+
+/// Moves the car by one step under `push` (velocity per step): both numbers are updated in place,
+/// clipped to their ranges, and the wall on the left stops the car.
+void drive(double& position, double& velocity, double push);
+
+}  // namespace costate::hill

@@ -1,0 +1,69 @@
+#include "envs/classic/pendulum.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace costate {
+namespace {
+
+constexpr double kPi = std::numbers::pi;
+constexpr double kGravity = 10.0;
+constexpr double kMass = 1.0;
+constexpr double kLength = 1.0;
+constexpr double kTimeStep = 0.05;
+constexpr double kMaxSpeed = 8.0;
+constexpr double kMaxTorque = 2.0;
+
+EnvSpec pendulum_spec() {
+  EnvSpec spec;
+  spec.id = "Pendulum-v1";
+  spec.summary = "Swing a torque-limited pendulum up and hold it upright";
+  spec.observation = Space::box({-1.0, -1.0, -kMaxSpeed}, {1.0, 1.0, kMaxSpeed});
+  spec.observation.labels = {"cosine of the angle from upright (1)",
+                             "sine of the angle from upright (1)", "angular velocity (rad/s)"};
+  spec.action = Space::box(1, -kMaxTorque, kMaxTorque);
+  spec.action.labels = {"torque (N m)"};
+  spec.time_limit = 200;
+  spec.control_step = kTimeStep;
+  spec.reward =
+      "-(angle^2 + 0.1 velocity^2 + 0.001 torque^2), angle in [-pi, pi) and velocity from before "
+      "the step, torque after clipping";
+  spec.termination = "never";
+  return spec;
+}
+
+/// The angle within [−π, π).
+double wrap(double angle) {
+  double turned = std::fmod(angle + kPi, 2.0 * kPi);
+  if (turned < 0.0) turned += 2.0 * kPi;
+  return turned - kPi;
+}
+
+}  // namespace
+
+Pendulum::Pendulum() : ClassicEnv(pendulum_spec(), {-kPi, -1.0}, {kPi, 1.0}) {}
+
+StepResult Pendulum::step(std::span<const float> action, std::span<double> observation) {
+  const double torque = std::clamp(static_cast<double>(action[0]), -kMaxTorque, kMaxTorque);
+  auto& [theta, theta_dot] = state_;
+
+  const double angle = wrap(theta);
+  const double cost = angle * angle + 0.1 * (theta_dot * theta_dot) + 0.001 * (torque * torque);
+
+  const double acceleration = 3.0 * kGravity / (2.0 * kLength) * std::sin(theta) +
+                              3.0 / (kMass * kLength * kLength) * torque;
+  theta_dot = std::clamp(theta_dot + acceleration * kTimeStep, -kMaxSpeed, kMaxSpeed);
+  theta += theta_dot * kTimeStep;
+
+  observe(observation);
+  return {.reward = -cost};
+}
+
+void Pendulum::observe(std::span<double> observation) const {
+  observation[0] = round_to_float32(std::cos(state_[0]));
+  observation[1] = round_to_float32(std::sin(state_[0]));
+  observation[2] = round_to_float32(state_[1]);
+}
+
+}  // namespace costate

@@ -1,0 +1,22 @@
+// Pendulum-v1: swing a torque-limited pendulum up and hold it there.
+//
+// Gymnasium's definition: a rod of mass m and length l about its end, θ = 0 upright, with
+//   θ̈ = 3 g / (2 l) sin θ + 3 u / (m l²)
+// integrated by semi-implicit Euler; θ̇ is clipped to ±8 rad/s, θ is not wrapped.
+// State: θ, θ̇. Observation: cos θ, sin θ, θ̇.
+#pragma once
+
+#include "envs/classic/classic_env.h"
+
+namespace costate {
+
+class Pendulum final : public ClassicEnv<2> {
+ public:
+  Pendulum();
+  StepResult step(std::span<const float> action, std::span<double> observation) override;
+
+ private:
+  void observe(std::span<double> observation) const override;
+};
+
+}  // namespace costate

@@ -1,0 +1,21 @@
+#include "envs/classic/register.h"
+
+#include "envs/classic/acrobot.h"
+#include "envs/classic/cart_pole.h"
+#include "envs/classic/mountain_car.h"
+#include "envs/classic/mountain_car_continuous.h"
+#include "envs/classic/pendulum.h"
+#include "envs/registry.h"
+
+namespace costate {
+
+void register_classic_control() {
+  register_env("CartPole-v1", [] { return std::make_unique<CartPole>(); });
+  register_env("Acrobot-v1", [] { return std::make_unique<Acrobot>(); });
+  register_env("MountainCar-v0", [] { return std::make_unique<MountainCar>(); });
+  register_env("MountainCarContinuous-v0",
+               [] { return std::make_unique<MountainCarContinuous>(); });
+  register_env("Pendulum-v1", [] { return std::make_unique<Pendulum>(); });
+}
+
+}  // namespace costate

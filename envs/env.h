@@ -1,0 +1,112 @@
+// The contract of one environment.
+//
+// The order of calls is reset, step, step, …, until a step says `terminated` or `truncated`, then
+// reset again. Stepping on past the end is allowed and simulates on: the caller decides. An
+// environment draws random numbers only from the stream that `reset` seeds, keeps no global state,
+// and allocates nothing in `step`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "envs/error.h"
+#include "envs/spec.h"
+
+namespace costate {
+
+struct StepResult {
+  double reward = 0.0;
+  bool terminated = false;  ///< the task ended: nothing comes after, do not bootstrap
+  bool truncated = false;   ///< a limit outside the task cut the episode: bootstrap
+};
+
+/// The physical state that a user can set and see (`envs trace`). MuJoCo tasks use qpos and qvel,
+/// the others `state`.
+struct PhysicalState {
+  std::vector<double> qpos;
+  std::vector<double> qvel;
+  std::vector<double> state;
+};
+
+/// Appends plain values to a byte string; the mirror of StateReader.
+class StateWriter {
+ public:
+  explicit StateWriter(std::vector<std::byte>& out) : out_(out) {}
+
+  template <class T>
+  void write(const T& value) {
+    write(std::span<const T>(&value, 1));
+  }
+  template <class T>
+  void write(std::span<T> values) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
+    out_.insert(out_.end(), bytes, bytes + values.size_bytes());
+  }
+
+ private:
+  std::vector<std::byte>& out_;
+};
+
+/// Reads back what a StateWriter wrote, in the same order. Throws Error where the bytes run out.
+class StateReader {
+ public:
+  explicit StateReader(std::span<const std::byte> in) : in_(in) {}
+
+  template <class T>
+  T read() {
+    T value;
+    read(std::span<T>(&value, 1));
+    return value;
+  }
+  template <class T>
+  void read(std::span<T> values) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (in_.size() < values.size_bytes()) {
+      throw Error("simulator state is too short: " + std::to_string(in_.size()) +
+                  " bytes left, expected " + std::to_string(values.size_bytes()));
+    }
+    std::memcpy(values.data(), in_.data(), values.size_bytes());
+    in_ = in_.subspan(values.size_bytes());
+  }
+  std::size_t remaining() const { return in_.size(); }
+
+ private:
+  std::span<const std::byte> in_;
+};
+
+class Env {
+ public:
+  virtual ~Env() = default;
+
+  virtual const EnvSpec& spec() const = 0;
+
+  /// Starts an episode whose random numbers all come from `seed`, and writes the first observation
+  /// (spec().observation.size() numbers; float32-valued where the task defines it so).
+  virtual void reset(std::uint64_t seed, std::span<double> observation) = 0;
+
+  /// Applies the action (spec().action.size() numbers, in the units of the action space; the
+  /// environment clips where its definition says so) for one control step and writes the
+  /// observation that follows.
+  virtual StepResult step(std::span<const float> action, std::span<double> observation) = 0;
+
+  /// Appends the complete state: restoring it and replaying the same actions gives the same bits.
+  /// The number of bytes is the same at every step.
+  virtual void save_state(StateWriter& writer) const = 0;
+  virtual void restore_state(StateReader& reader) = 0;
+
+  /// The physical state as a user sees it.
+  virtual PhysicalState physical_state() const = 0;
+
+  /// Starts an episode in a given physical state (with a zero warm start), or, without one, in the
+  /// noise-free start: the centre of the reset distribution. Throws UsageError where the state has
+  /// another length than physical_state().
+  virtual void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) = 0;
+};
+
+}  // namespace costate

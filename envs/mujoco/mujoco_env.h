@@ -1,0 +1,87 @@
+// What all MuJoCo environments share: one mjData over a shared model, resetting, stepping, and
+// saving of the simulator's state.
+//
+// A task derives from MujocoEnv and says three things: how the start is disturbed, what is
+// observed, and what one control step is worth. The control step follows Gymnasium's v5 tasks: ctrl
+// = action (MuJoCo clamps it to ctrlrange inside the actuators), then `frame_skip` times mj_step.
+//
+// Derived quantities (xpos, contact forces, …) lag: after mj_step they belong to the last forward
+// pass inside it, while qpos and qvel are current. The reference reads them as they are, so nothing
+// here calls mj_forward after stepping.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <mujoco/mujoco.h>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "envs/env.h"
+#include "envs/random.h"
+
+namespace costate {
+
+class MujocoEnv : public Env {
+ public:
+  const EnvSpec& spec() const final { return spec_; }
+  void reset(std::uint64_t seed, std::span<double> observation) final;
+  StepResult step(std::span<const float> action, std::span<double> observation) final;
+  void save_state(StateWriter& writer) const final;
+  void restore_state(StateReader& reader) final;
+  PhysicalState physical_state() const final;
+  void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final;
+
+ protected:
+  /// `spec` comes with everything but the spaces and the control step: the action space is read off
+  /// the model's actuators, the control step is timestep × frame_skip, and the task sets the
+  /// observation space with set_observation_space(). `model_file` names an asset.
+  MujocoEnv(EnvSpec spec, const std::string& model_file, int frame_skip);
+
+  /// Adds the reset noise to qpos, then to qvel; both hold the noise-free start.
+  virtual void disturb_start(RandomStream& random, std::span<double> qpos,
+                             std::span<double> qvel) const = 0;
+  /// Writes the observation of the present state.
+  virtual void observe(std::span<double> observation) const = 0;
+  /// Simulates one control step with `simulate` and judges it. `truncated` stays false: time limits
+  /// are not the task's.
+  virtual StepResult act(std::span<const float> action) = 0;
+
+  /// Applies the action for one control step. Throws Error where MuJoCo could not simulate it
+  /// faithfully: it met a number that is not finite or beyond 1e10 (after which it silently starts
+  /// over from qpos0), or the model's buffers for contacts and constraints overflowed.
+  void simulate(std::span<const float> action);
+
+  void set_observation_space(Space space) { spec_.observation = std::move(space); }
+  /// An unbounded box for `copy_joint_state`, labelled with the names of the model's joints.
+  Space joint_state_space(int first_qpos) const;
+  /// Writes qpos from entry `first_qpos` on, then qvel clipped to ±velocity_limit.
+  void copy_joint_state(std::span<double> observation, int first_qpos,
+                        double velocity_limit = std::numeric_limits<double>::infinity()) const;
+
+  std::span<const double> qpos() const {
+    return {data_->qpos, static_cast<std::size_t>(model_->nq)};
+  }
+  std::span<const double> qvel() const {
+    return {data_->qvel, static_cast<std::size_t>(model_->nv)};
+  }
+  double control_step() const { return spec_.control_step; }
+
+ private:
+  struct DataDeleter {
+    void operator()(mjData* data) const { mj_deleteData(data); }
+  };
+
+  std::shared_ptr<const mjModel> model_;
+  std::unique_ptr<mjData, DataDeleter> data_;
+  int frame_skip_;
+  EnvSpec spec_;
+};
+
+/// Adds to each value a number of its own, uniform on [−half_width, half_width).
+void add_uniform_noise(RandomStream& random, std::span<double> values, double half_width);
+
+/// Σ aᵢ², in double.
+double sum_of_squares(std::span<const float> action);
+
+}  // namespace costate

@@ -1,0 +1,69 @@
+// A table of named options over the fields of plain configuration structs.
+//
+// A struct lists its fields once, beside their defaults, in `describe(Options&)`; help texts, TOML,
+// the command line and range checks are all read off that one table.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace costate {
+
+/// The values that a number may have. Integers and reals alike.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_included = true;
+
+  static Range at_least(double low) { return {low, std::numeric_limits<double>::infinity(), true}; }
+  static Range above(double low) { return {low, std::numeric_limits<double>::infinity(), false}; }
+  static Range between(double low, double high) { return {low, high, true}; }
+};
+
+struct Option {
+  using Target = std::variant<std::int64_t*, double*, bool*, std::string*, std::vector<std::int64_t>*>;
+
+  std::string key;  ///< dotted, such as "ppo.learning_rate"
+  Target target;
+  std::string help;
+  Range range;                       ///< of a number, or of each number of a list
+  std::vector<std::string> choices;  ///< of a string; empty: any
+  bool changes_results = true;       ///< false for what only decides where and how fast a run goes
+  std::string default_value;         ///< as TOML, taken when the option was added
+  std::string origin = "default";    ///< where the present value came from
+};
+
+class Options {
+ public:
+  void add(std::string key, std::int64_t& field, Range range, std::string help);
+  void add(std::string key, double& field, Range range, std::string help);
+  void add(std::string key, bool& field, std::string help);
+  void add(std::string key, std::string& field, std::vector<std::string> choices, std::string help);
+  void add(std::string key, std::vector<std::int64_t>& field, Range range, std::string help);
+  /// Says that the option added last does not change a run's results (threads, output, …).
+  void only_runtime();
+
+  const std::vector<Option>& all() const { return options_; }
+
+  /// Sets one option from text, as in `--set key=text`: a number, true/false, a string with or
+  /// without quotes, a list as "[64, 64]" or "64,64". Throws UsageError that names the key and
+  /// what was expected; for an unknown key, the nearest known one.
+  void set(std::string_view key, std::string_view text, const std::string& origin);
+
+  /// The present values as TOML, a table for each prefix. With `results_only`, without the options
+  /// that do not change results.
+  std::string to_toml(bool results_only = false) const;
+  /// One line per option: key, default, meaning, range.
+  std::string help() const;
+  /// As to_toml, with each value's origin as a comment.
+  std::string to_toml_with_origins() const;
+
+ private:
+  std::vector<Option> options_;
+};
+
+}  // namespace costate

@@ -1,0 +1,97 @@
+#include "envs/thread_pool.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "envs/error.h"
+
+namespace costate {
+namespace {
+
+/// Tells the core that this thread is only waiting.
+void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Returns once `value` is no longer `old`: spins for a moment, then sleeps.
+void wait_while(const std::atomic<int>& value, int old, int spins) {
+  for (int i = 0; i < spins; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause_core();
+  }
+  value.wait(old);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  if (threads < 0) {
+    throw UsageError("threads = " + std::to_string(threads) +
+                     ": expected a positive number, or 0 for one per core");
+  }
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (threads == 0) threads = cores;
+  // Some 20 µs. With more threads than cores, spinning only keeps a core from who has work.
+  spins_ = threads <= cores ? 1000 : 0;
+  workers_.reserve(static_cast<std::size_t>(threads - 1));
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { worker(); });
+}
+
+ThreadPool::~ThreadPool() {
+  remaining_.store(kStop);
+  remaining_.notify_all();
+  for (std::thread& thread : workers_) thread.join();
+}
+
+void ThreadPool::parallel_for(int count, const std::function<void(int)>& work) {
+  if (count <= 0) return;
+  work_ = &work;
+  count_ = count;
+  unfinished_.store(count, std::memory_order_relaxed);
+  // Sequentially consistent, as notify_all() looks for sleepers after the store.
+  remaining_.store(count);
+  if (count > 1) remaining_.notify_all();
+  take_pieces();
+  for (int left = unfinished_.load(); left != 0; left = unfinished_.load()) {
+    wait_while(unfinished_, left, spins_);
+  }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void ThreadPool::worker() {
+  while (true) {
+    wait_while(remaining_, 0, spins_);
+    if (remaining_.load() == kStop) return;
+    take_pieces();
+  }
+}
+
+void ThreadPool::take_pieces() {
+  int left = remaining_.load(std::memory_order_acquire);
+  while (left > 0) {
+    // Whoever lowers the counter owns that piece, and the job cannot change before it is done.
+    if (!remaining_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel)) continue;
+    run_piece(count_ - left);
+    left = remaining_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::run_piece(int piece) {
+  try {
+    (*work_)(piece);
+  } catch (...) {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_ || piece < failed_piece_) {
+      failure_ = std::current_exception();
+      failed_piece_ = piece;
+    }
+  }
+  if (unfinished_.fetch_sub(1) == 1) unfinished_.notify_one();
+}
+
+}  // namespace costate

@@ -1,0 +1,168 @@
+#include "envs/vector_env.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <functional>
+
+#include "envs/format.h"
+#include "envs/random.h"
+#include "envs/registry.h"
+
+namespace costate {
+
+VectorEnv::VectorEnv(const std::string& id, int count, std::uint64_t seed, ThreadPool& pool)
+    : seed_(seed), pool_(pool) {
+  if (count < 1) {
+    throw UsageError("number of environments = " + std::to_string(count) + ": expected at least 1");
+  }
+  const auto n = static_cast<std::size_t>(count);
+  slots_ = std::vector<Slot>(n);
+  for (Slot& slot : slots_) slot.env = make_env(id);
+  observation_size_ = static_cast<std::size_t>(spec().observation.size());
+  action_size_ = static_cast<std::size_t>(spec().action.size());
+  for (Slot& slot : slots_) slot.observation.resize(observation_size_);
+  observations_.resize(n * observation_size_);
+  final_observations_.resize(n * observation_size_);
+  rewards_.resize(n);
+  terminated_.resize(n);
+  truncated_.resize(n);
+}
+
+const EnvSpec& VectorEnv::spec() const {
+  return slots_.front().env->spec();
+}
+int VectorEnv::size() const {
+  return static_cast<int>(slots_.size());
+}
+
+template <class Range>
+void VectorEnv::for_ranges(const Range& range) {
+  // A few ranges a thread even out episodes that cost unequal time.
+  const int pieces = pool_.threads() == 1 ? 1 : std::min(size(), 4 * pool_.threads());
+  const auto bound = [&](int piece) {
+    return static_cast<int>(static_cast<std::int64_t>(size()) * piece / pieces);
+  };
+  const auto work = [&](int piece) { range(bound(piece), bound(piece + 1) - bound(piece)); };
+  // By reference: a std::function that owned the closure would allocate.
+  pool_.parallel_for(pieces, std::ref(work));
+}
+
+void VectorEnv::reset() {
+  for_ranges([this](int first, int n) {
+    for (int i = first; i < first + n; ++i) reset_one(i);
+  });
+  std::ranges::fill(rewards_, 0.0);
+  std::ranges::fill(terminated_, std::uint8_t{0});
+  std::ranges::fill(truncated_, std::uint8_t{0});
+}
+
+void VectorEnv::step(std::span<const float> actions) {
+  assert(actions.size() == slots_.size() * action_size_);
+  for_ranges([this, actions](int first, int n) {
+    step_range(first, n,
+               actions.subspan(static_cast<std::size_t>(first) * action_size_,
+                               static_cast<std::size_t>(n) * action_size_));
+  });
+}
+
+void VectorEnv::step_range(int first, int n, std::span<const float> actions) {
+  assert(first >= 0 && first + n <= size());
+  assert(actions.size() == static_cast<std::size_t>(n) * action_size_);
+  for (int i = first; i < first + n; ++i) {
+    const auto row = static_cast<std::size_t>(i);
+    Slot& slot = slots_[row];
+    const auto action =
+        actions.subspan(static_cast<std::size_t>(i - first) * action_size_, action_size_);
+    const StepResult result = slot.env->step(action, slot.observation);
+    ++slot.step;
+    if (!std::isfinite(result.reward)) report(i, "reward", format_number(result.reward));
+    rewards_[row] = result.reward;
+    terminated_[row] = result.terminated;
+    truncated_[row] = result.truncated;
+    if (result.terminated || result.truncated) {
+      keep_observation(i, final_observations_);
+      reset_one(i);
+    } else {
+      keep_observation(i, observations_);
+    }
+  }
+}
+
+void VectorEnv::reset_one(int i) {
+  Slot& slot = slots_[static_cast<std::size_t>(i)];
+  ++slot.episode;
+  slot.episode_seed = derive_key({seed_, static_cast<std::uint64_t>(i), slot.episode});
+  slot.step = 0;
+  slot.env->reset(slot.episode_seed, slot.observation);
+  keep_observation(i, observations_);
+}
+
+void VectorEnv::keep_observation(int i, std::vector<float>& block) {
+  const Slot& slot = slots_[static_cast<std::size_t>(i)];
+  float* row = block.data() + static_cast<std::size_t>(i) * observation_size_;
+  for (std::size_t j = 0; j < observation_size_; ++j) {
+    row[j] = static_cast<float>(slot.observation[j]);
+    // Checked after rounding, as a double may overflow a float.
+    if (!std::isfinite(row[j])) {
+      report(i, "observation[" + std::to_string(j) + "]", format_number(slot.observation[j]));
+    }
+  }
+}
+
+void VectorEnv::report(int i, const std::string& entry, const std::string& value) const {
+  const Slot& slot = slots_[static_cast<std::size_t>(i)];
+  throw Error("environment " + spec().id + " (index " + std::to_string(i) + ", episode " +
+              std::to_string(slot.episode) + ", step " + std::to_string(slot.step) + "): " + entry +
+              " is " + value + ", expected a finite number");
+}
+
+std::span<const float> VectorEnv::observations() const {
+  return observations_;
+}
+std::span<const float> VectorEnv::final_observations() const {
+  return final_observations_;
+}
+std::span<const double> VectorEnv::rewards() const {
+  return rewards_;
+}
+std::span<const std::uint8_t> VectorEnv::terminated() const {
+  return terminated_;
+}
+std::span<const std::uint8_t> VectorEnv::truncated() const {
+  return truncated_;
+}
+
+std::uint64_t VectorEnv::episode(int i) const {
+  return slots_[static_cast<std::size_t>(i)].episode;
+}
+
+std::uint64_t VectorEnv::episode_seed(int i) const {
+  return slots_[static_cast<std::size_t>(i)].episode_seed;
+}
+
+void VectorEnv::save_state(int i, StateWriter& writer) const {
+  const auto row = static_cast<std::size_t>(i);
+  const Slot& slot = slots_[row];
+  writer.write(slot.episode);
+  writer.write(slot.episode_seed);
+  writer.write(slot.step);
+  writer.write(observations().subspan(row * observation_size_, observation_size_));
+  slot.env->save_state(writer);
+}
+
+void VectorEnv::restore_state(int i, StateReader& reader) {
+  const auto row = static_cast<std::size_t>(i);
+  Slot& slot = slots_[row];
+  slot.episode = reader.read<std::uint64_t>();
+  slot.episode_seed = reader.read<std::uint64_t>();
+  slot.step = reader.read<std::uint64_t>();
+  reader.read(std::span(observations_).subspan(row * observation_size_, observation_size_));
+  slot.env->restore_state(reader);
+}
+
+void VectorEnv::save_simulator(int i, StateWriter& writer) const {
+  slots_[static_cast<std::size_t>(i)].env->save_state(writer);
+}
+
+}  // namespace costate

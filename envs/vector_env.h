@@ -1,0 +1,88 @@
+// N environments of one kind, stepped together.
+//
+// Environment i's episode e = 1, 2, … is seeded with derive_key({run seed, i, e}), so nothing
+// depends on the number of threads or on the other environments. Autoreset is Gymnasium's *same
+// step*: the step that ends an episode already returns the first observation of the next one, and
+// the last observation of the old one is kept in final_observations().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "envs/env.h"
+#include "envs/thread_pool.h"
+
+namespace costate {
+
+class VectorEnv {
+ public:
+  /// `pool` outlives the VectorEnv and is used by reset() and step() only. Throws UsageError where
+  /// the id is unknown or `count` is not positive.
+  VectorEnv(const std::string& id, int count, std::uint64_t seed, ThreadPool& pool);
+
+  const EnvSpec& spec() const;
+  int size() const;
+
+  /// Starts the next episode of every environment. To be called once before the first step.
+  void reset();
+
+  /// Steps every environment with its row of `actions` [N, action], on the pool.
+  void step(std::span<const float> actions);
+
+  /// Steps environments first … first + n − 1 with `actions` [n, action] on the calling thread.
+  /// Disjoint ranges may be stepped at the same time. Throws Error where an observation or a reward
+  /// is not finite, naming environment, episode, step and entry.
+  void step_range(int first, int n, std::span<const float> actions);
+
+  // The results of the last step, a row for each environment.
+  std::span<const float> observations() const;        ///< [N, obs]: what to act on next
+  std::span<const float> final_observations() const;  ///< [N, obs]: valid where an episode ended
+  std::span<const double> rewards() const;            ///< [N]
+  std::span<const std::uint8_t> terminated() const;   ///< [N]
+  std::span<const std::uint8_t> truncated() const;    ///< [N]
+
+  /// How many episodes environment i has started, and the seed of the one that runs.
+  std::uint64_t episode(int i) const;
+  std::uint64_t episode_seed(int i) const;
+
+  /// The whole state of environment i: episode, step, simulator, and its observation, with which a
+  /// run continues as if it had never stopped. The results of the last step are not part of it.
+  void save_state(int i, StateWriter& writer) const;
+  void restore_state(int i, StateReader& reader);
+  /// The simulator alone, as the rollout log keeps it for each episode's start.
+  void save_simulator(int i, StateWriter& writer) const;
+
+ private:
+  /// One environment with what is written at each of its steps, on cache lines of its own.
+  struct alignas(64) Slot {
+    std::unique_ptr<Env> env;
+    std::vector<double> observation;  ///< scratch: what the environment wrote, before rounding
+    std::uint64_t episode = 0;
+    std::uint64_t episode_seed = 0;
+    std::uint64_t step = 0;  ///< of the episode
+  };
+
+  /// Calls range(first, n) for contiguous ranges that cover all environments, on the pool.
+  template <class Range>
+  void for_ranges(const Range& range);
+  void reset_one(int i);
+  /// Writes environment i's scratch row, as float, to its row of `block`.
+  void keep_observation(int i, std::vector<float>& block);
+  [[noreturn]] void report(int i, const std::string& entry, const std::string& value) const;
+
+  std::uint64_t seed_;
+  ThreadPool& pool_;
+  std::vector<Slot> slots_;
+  std::size_t observation_size_;
+  std::size_t action_size_;
+  std::vector<float> observations_;
+  std::vector<float> final_observations_;
+  std::vector<double> rewards_;
+  std::vector<std::uint8_t> terminated_;
+  std::vector<std::uint8_t> truncated_;
+};
+
+}  // namespace costate

@@ -1,0 +1,655 @@
+#include "logs/rollout_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <fcntl.h>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include "envs/error.h"
+#include "logs/atomic_file.h"
+#include "logs/hdf5_handle.h"
+
+namespace costate {
+namespace {
+
+constexpr char kFormat[] = "costate-rollouts";
+constexpr std::int64_t kVersion = 1;
+constexpr std::uint64_t kChunkRows = 4096;
+constexpr std::uint64_t kChunkBytes = 256 * 1024;
+constexpr std::uint64_t kMetadataReserve = 1 << 20;
+
+// Where an episode lies among the rows of /steps.
+struct Extent {
+  std::int64_t start = 0;
+  std::int64_t length = 0;
+};
+
+constexpr std::uint64_t kOneAxis = 0;  // the width of a column without a second axis
+
+// Calls f(name, values, width) for every column of the file, in a fixed order: the one list of
+// columns that creating, appending and reading share. `episode` may be const.
+template <class EpisodeType, class ExtentType, class F>
+void visit_columns(const RolloutHeader& header, EpisodeType& episode, ExtentType& extent, F&& f) {
+  const auto rows = [&](const char* name, auto& values, std::uint64_t width) {
+    if (width > 0) f(name, std::span(values), width);
+  };
+  const auto flat = [&](const char* name, auto& values) { f(name, std::span(values), kOneAxis); };
+  const auto one = [&](const char* name, auto& value) { f(name, std::span(&value, 1), kOneAxis); };
+
+  one("episodes/start", extent.start);
+  one("episodes/length", extent.length);
+  one("episodes/env_index", episode.env_index);
+  one("episodes/episode", episode.episode);
+  one("episodes/seed", episode.seed);
+  one("episodes/last_step", episode.last_step);
+  one("episodes/return", episode.episode_return);
+  rows("episodes/initial_state", episode.initial_state, header.state_bytes);
+  rows("episodes/final_observation", episode.final_observation, header.observation_size);
+
+  rows("steps/observations", episode.observations, header.observation_size);
+  rows("steps/actions", episode.actions, header.action_size);
+  rows("steps/raw_actions", episode.raw_actions, header.action_size);
+  flat("steps/rewards", episode.rewards);
+  flat("steps/terminated", episode.terminated);
+  flat("steps/truncated", episode.truncated);
+  flat("steps/log_probs", episode.log_probs);
+  rows("steps/distributions", episode.distributions, header.distribution_names.size());
+  flat("steps/values", episode.values);
+}
+
+constexpr std::size_t kStartColumn = 0;
+constexpr std::size_t kLengthColumn = 1;
+
+struct Column {
+  std::string name;
+  bool per_step;  // in /steps, all of which come after those in /episodes
+  hid_t type;
+  std::uint64_t width;  // of the second axis, or kOneAxis
+  std::uint64_t row_bytes;
+
+  std::uint64_t chunk_rows() const {
+    return std::clamp(kChunkBytes / row_bytes, std::uint64_t{1}, kChunkRows);
+  }
+  int axes() const { return width == kOneAxis ? 1 : 2; }
+};
+
+std::vector<Column> columns_of(const RolloutHeader& header) {
+  std::vector<Column> columns;
+  Episode episode;
+  Extent extent;
+  visit_columns(header, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
+    using Value = typename decltype(values)::value_type;
+    columns.push_back({name, name[0] == 's', hdf5_type<Value>(), width,
+                       sizeof(Value) * std::max(width, std::uint64_t{1})});
+  });
+  return columns;
+}
+
+// --- attributes
+
+Hdf5Handle text_type(const std::string& doing) {
+  Hdf5Handle type(H5Tcopy(H5T_C_S1), doing);
+  hdf5_check(H5Tset_size(type.get(), H5T_VARIABLE), doing);
+  hdf5_check(H5Tset_cset(type.get(), H5T_CSET_UTF8), doing);
+  return type;
+}
+
+void write_attribute(hid_t object, const std::string& name, hid_t type, hid_t space,
+                     const void* data, const std::string& doing) {
+  const std::string what = doing + ": attribute " + name;
+  const Hdf5Handle attribute(
+      H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), what);
+  hdf5_check(H5Awrite(attribute.get(), type, data), what);
+}
+
+// Variable-length text: unlike text of fixed length it may exceed 64 KiB, and h5py gives it as str.
+void write_texts(hid_t object, const std::string& name, std::span<const std::string> texts,
+                 bool scalar, const std::string& doing) {
+  const auto type = text_type(doing);
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(text.c_str());
+  const hsize_t count = texts.size();
+  const Hdf5Handle space(scalar ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, nullptr),
+                         doing);
+  write_attribute(object, name, type.get(), space.get(), pointers.data(), doing);
+}
+
+std::vector<std::string> read_texts(hid_t object, const std::string& name,
+                                    const std::string& doing) {
+  const std::string what = doing + ": attribute " + name;
+  const Hdf5Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), what);
+  const Hdf5Handle stored(H5Aget_type(attribute.get()), what);
+  if (H5Tis_variable_str(stored.get()) <= 0) {
+    throw Error(what + " is not a variable-length text");
+  }
+  const Hdf5Handle space(H5Aget_space(attribute.get()), what);
+  std::vector<char*> pointers(
+      static_cast<std::size_t>(hdf5_check(H5Sget_simple_extent_npoints(space.get()), what)));
+  const auto type = text_type(what);
+  hdf5_check(H5Aread(attribute.get(), type.get(), pointers.data()), what);
+  std::vector<std::string> texts;
+  for (const char* pointer : pointers) texts.emplace_back(pointer == nullptr ? "" : pointer);
+  hdf5_check(H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, pointers.data()), what);
+  return texts;
+}
+
+template <class T>
+T read_number(hid_t object, const std::string& name, const std::string& doing) {
+  const std::string what = doing + ": attribute " + name;
+  const Hdf5Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), what);
+  const Hdf5Handle space(H5Aget_space(attribute.get()), what);
+  if (H5Sget_simple_extent_npoints(space.get()) != 1) throw Error(what + " is not one number");
+  T value;
+  hdf5_check(H5Aread(attribute.get(), hdf5_type<T>(), &value), what);
+  return value;
+}
+
+// --- columns
+
+// A rollout file without episodes, as bytes.
+std::vector<std::byte> empty_file(const RolloutHeader& header, const std::string& doing) {
+  const auto creation = hdf5_untimed_properties(H5P_FILE_CREATE, doing);
+  const auto file = hdf5_create_in_memory(creation.get(), doing);
+
+  const Hdf5Handle scalar(H5Screate(H5S_SCALAR), doing);
+  const std::string format = kFormat;
+  write_texts(file.get(), "format", std::span(&format, 1), true, doing);
+  write_attribute(file.get(), "version", H5T_STD_I64LE, scalar.get(), &kVersion, doing);
+  write_texts(file.get(), "env", std::span(&header.env, 1), true, doing);
+  write_attribute(file.get(), "seed", H5T_STD_U64LE, scalar.get(), &header.seed, doing);
+  for (const auto& [name, text] : header.attributes) {
+    write_texts(file.get(), name, std::span(&text, 1), true, doing);
+  }
+
+  const auto group_creation = hdf5_untimed_properties(H5P_GROUP_CREATE, doing);
+  for (const char* group : {"episodes", "steps"}) {
+    const Hdf5Handle created(
+        H5Gcreate2(file.get(), group, H5P_DEFAULT, group_creation.get(), H5P_DEFAULT), doing);
+  }
+  for (const Column& column : columns_of(header)) {
+    const std::string what = doing + ": " + column.name;
+    const std::array<hsize_t, 2> dims = {0, column.width};
+    const std::array<hsize_t, 2> max_dims = {H5S_UNLIMITED, column.width};
+    const std::array<hsize_t, 2> chunk = {column.chunk_rows(), column.width};
+    const Hdf5Handle space(H5Screate_simple(column.axes(), dims.data(), max_dims.data()), what);
+    const auto dataset_creation = hdf5_untimed_properties(H5P_DATASET_CREATE, what);
+    hdf5_check(H5Pset_chunk(dataset_creation.get(), column.axes(), chunk.data()), what);
+    hdf5_check(H5Pset_shuffle(dataset_creation.get()), what);
+    hdf5_check(H5Pset_deflate(dataset_creation.get(), 1), what);
+    const Hdf5Handle dataset(H5Dcreate2(file.get(), column.name.c_str(), column.type, space.get(),
+                                        H5P_DEFAULT, dataset_creation.get(), H5P_DEFAULT),
+                             what);
+    if (column.name == "steps/distributions") {
+      write_texts(dataset.get(), "names", header.distribution_names, false, what);
+    }
+  }
+  return hdf5_image(file.get(), doing);
+}
+
+Hdf5Handle open_column(hid_t file, const Column& column, const std::string& doing) {
+  return {H5Dopen2(file, column.name.c_str(), H5P_DEFAULT), doing + ": " + column.name};
+}
+
+// A selection of rows in the file, and the space of as many rows in memory.
+std::pair<Hdf5Handle, Hdf5Handle> row_spaces(hid_t dataset, const Column& column,
+                                             std::uint64_t first, std::uint64_t count,
+                                             const std::string& doing) {
+  const std::array<hsize_t, 2> start = {first, 0};
+  const std::array<hsize_t, 2> extent = {count, column.width};
+  Hdf5Handle in_file(H5Dget_space(dataset), doing);
+  hdf5_check(H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr,
+                                 extent.data(), nullptr),
+             doing);
+  Hdf5Handle in_memory(H5Screate_simple(column.axes(), extent.data(), nullptr), doing);
+  return {std::move(in_file), std::move(in_memory)};
+}
+
+void read_rows(hid_t dataset, const Column& column, std::uint64_t first, std::uint64_t count,
+               void* out, const std::string& doing) {
+  if (count == 0) return;
+  const auto [in_file, in_memory] = row_spaces(dataset, column, first, count, doing);
+  hdf5_check(H5Dread(dataset, column.type, in_memory.get(), in_file.get(), H5P_DEFAULT, out),
+             doing + ": " + column.name);
+}
+
+// Whether two datasets cut and pack their rows alike.
+bool same_layout(hid_t a, hid_t b, const std::string& doing) {
+  const Hdf5Handle properties_a(H5Dget_create_plist(a), doing);
+  const Hdf5Handle properties_b(H5Dget_create_plist(b), doing);
+  return hdf5_check(H5Pequal(properties_a.get(), properties_b.get()), doing) > 0;
+}
+
+// Copies the first `rows` of a column, which end a chunk, without unpacking the chunks.
+void copy_chunks(hid_t from, hid_t to, const Column& column, std::uint64_t rows,
+                 const std::string& doing) {
+  std::vector<std::byte> chunk;
+  for (std::uint64_t row = 0; row < rows; row += column.chunk_rows()) {
+    const std::array<hsize_t, 2> offset = {row, 0};
+    hsize_t size = 0;
+    hdf5_check(H5Dget_chunk_storage_size(from, offset.data(), &size), doing);
+    chunk.resize(size);
+    std::uint32_t filters = 0;
+    hdf5_check(H5Dread_chunk(from, H5P_DEFAULT, offset.data(), &filters, chunk.data()), doing);
+    hdf5_check(H5Dwrite_chunk(to, H5P_DEFAULT, filters, offset.data(), size, chunk.data()), doing);
+  }
+}
+
+// What a file keeps of its former self: the first rows of every column of `path`.
+struct Kept {
+  std::filesystem::path path;
+  std::uint64_t episodes = 0;
+  std::uint64_t steps = 0;
+};
+
+// Replaces `target` by a file of the kept rows and the new ones behind them. Writing a new file,
+// rather than appending to a copy, leaves no gaps where a chunk grew, and makes the bytes depend on
+// the content only, not on when it was flushed.
+template <class Rows>
+void write_rollouts(const std::filesystem::path& target, const RolloutHeader& header,
+                    const Kept& kept, const Rows& rows) {
+  const std::string doing = "cannot write " + target.string();
+  const std::vector<Column> columns = columns_of(header);
+  const std::vector<std::byte> empty = empty_file(header, doing);
+  FileReplacement replacement(target);
+  replacement.write(empty);
+
+  // HDF5 cannot be trusted with a full disk (it fails when it closes the file, and then leaks it),
+  // so all the space that it could need is there before it opens the file. A chunk that does not
+  // shrink is stored unpacked, and the last one of a column may be mostly empty.
+  const bool has_old = kept.episodes > 0;
+  std::uint64_t size = empty.size() + kMetadataReserve;
+  if (has_old) size += std::filesystem::file_size(kept.path);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    size += rows.columns[i].size() + 2 * columns[i].chunk_rows() * columns[i].row_bytes;
+  }
+  replacement.reserve(size);
+
+  Hdf5Handle old;
+  if (has_old) {
+    old = hdf5_open_file(kept.path.string(), H5F_ACC_RDONLY, "cannot read " + kept.path.string());
+  }
+  auto file = hdf5_open_file(replacement.temporary().string(), H5F_ACC_RDWR, doing);
+  std::vector<std::byte> tail;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    const std::string what = doing + ": " + column.name;
+    const std::uint64_t old_rows = column.per_step ? kept.steps : kept.episodes;
+    const std::uint64_t new_rows = column.per_step ? rows.steps : rows.episodes;
+    auto dataset = open_column(file.get(), column, doing);
+    const std::array<hsize_t, 2> dims = {old_rows + new_rows, column.width};
+    hdf5_check(H5Dset_extent(dataset.get(), dims.data()), what);
+
+    std::uint64_t copied_rows = 0;
+    tail.clear();
+    if (has_old) {
+      const auto from = open_column(old.get(), column, doing);
+      // A file that another tool repacked has chunks of its own; it is read and packed again.
+      if (same_layout(from.get(), dataset.get(), what)) {
+        copied_rows = old_rows - old_rows % column.chunk_rows();
+      }
+      copy_chunks(from.get(), dataset.get(), column, copied_rows, what);
+      tail.resize((old_rows - copied_rows) * column.row_bytes);
+      read_rows(from.get(), column, copied_rows, old_rows - copied_rows, tail.data(), doing);
+    }
+    tail.insert(tail.end(), rows.columns[i].begin(), rows.columns[i].end());
+    if (!tail.empty()) {
+      const auto [in_file, in_memory] =
+          row_spaces(dataset.get(), column, copied_rows, old_rows - copied_rows + new_rows, what);
+      hdf5_check(H5Dwrite(dataset.get(), column.type, in_memory.get(), in_file.get(), H5P_DEFAULT,
+                          tail.data()),
+                 what);
+    }
+    dataset.close(what);
+  }
+  file.close(doing);
+  replacement.commit();
+}
+
+std::span<const std::int64_t> as_int64(const std::vector<std::byte>& bytes) {
+  // Vectors of bytes come from operator new, so they are aligned for any number.
+  return {reinterpret_cast<const std::int64_t*>(bytes.data()), bytes.size() / sizeof(std::int64_t)};
+}
+
+void check_same_sizes(const RolloutHeader& found, const RolloutHeader& expected,
+                      const std::string& path) {
+  const auto check = [&](const char* what, std::uint64_t a, std::uint64_t b) {
+    if (a != b) {
+      throw Error(path + ": has " + std::to_string(a) + " " + what + ", expected " +
+                  std::to_string(b));
+    }
+  };
+  check("observation entries a step", found.observation_size, expected.observation_size);
+  check("action entries a step", found.action_size, expected.action_size);
+  check("distribution parameters a step", found.distribution_names.size(),
+        expected.distribution_names.size());
+  check("simulator state bytes an episode", found.state_bytes, expected.state_bytes);
+  if (found.env != expected.env) {
+    throw Error(path + ": holds rollouts of " + found.env + ", expected " + expected.env);
+  }
+}
+
+}  // namespace
+
+// --- writing
+
+RolloutWriter::RolloutWriter(std::filesystem::path path, RolloutHeader header,
+                             RolloutOptions options)
+    : path_(std::move(path)), header_(std::move(header)), last_n_(options.last_n) {
+  silence_hdf5();
+  pending_.columns.resize(columns_of(header_).size());
+  if (options.keep_episodes) {
+    keep_first(*options.keep_episodes);
+  } else {
+    replace_file(path_, empty_file(header_, "cannot write " + path_.string()));
+  }
+}
+
+void RolloutWriter::keep_first(std::uint64_t episodes) {
+  {
+    const RolloutReader reader(path_);
+    check_same_sizes(reader.header(), header_, path_.string());
+    if (reader.episode_count() < episodes) {
+      throw Error(path_.string() + ": has " + std::to_string(reader.episode_count()) +
+                  " episodes, expected at least " + std::to_string(episodes));
+    }
+    file_episodes_ = episodes;
+    for (std::uint64_t i = 0; i < episodes; ++i) file_steps_ += reader.length(i);
+    if (episodes == reader.episode_count()) return;
+  }
+  write_rollouts(path_, header_, {path_, file_episodes_, file_steps_}, pending_);
+}
+
+void RolloutWriter::append(const Episode& episode) {
+  const std::vector<Column> columns = columns_of(header_);
+  const Extent extent{static_cast<std::int64_t>(file_steps_ + pending_.steps),
+                      static_cast<std::int64_t>(episode.length())};
+  std::size_t i = 0;
+  // First look at everything, then change anything.
+  visit_columns(header_, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
+    const std::uint64_t rows = columns[i++].per_step ? episode.length() : 1;
+    const std::uint64_t expected = rows * std::max(width, std::uint64_t{1});
+    if (values.size() != expected) {
+      throw Error(path_.string() + ": an episode of " + std::to_string(episode.length()) +
+                  " steps has " + std::to_string(values.size()) + " values for " + name +
+                  ", expected " + std::to_string(expected));
+    }
+  });
+  i = 0;
+  visit_columns(header_, episode, extent, [&](const char*, auto values, std::uint64_t) {
+    const auto bytes = std::as_bytes(values);
+    auto& column = pending_.columns[i++];
+    column.insert(column.end(), bytes.begin(), bytes.end());
+  });
+  pending_.episodes += 1;
+  pending_.steps += episode.length();
+}
+
+std::size_t RolloutWriter::pending_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& column : pending_.columns) bytes += column.size();
+  return bytes;
+}
+
+void RolloutWriter::flush() {
+  if (pending_.episodes == 0) return;
+  silence_hdf5();
+  const std::uint64_t episodes = file_episodes_ + pending_.episodes;
+  if (last_n_ > 0 && episodes > last_n_) {
+    rewrite(last_n_);
+  } else {
+    write_rollouts(path_, header_, {path_, file_episodes_, file_steps_}, pending_);
+    file_episodes_ = episodes;
+    file_steps_ += pending_.steps;
+  }
+  for (auto& column : pending_.columns) column.clear();
+  pending_.episodes = pending_.steps = 0;
+}
+
+// Writes the newest `episodes` of file and memory together into a new file.
+void RolloutWriter::rewrite(std::uint64_t episodes) {
+  const std::string doing = "cannot read " + path_.string();
+  const std::vector<Column> columns = columns_of(header_);
+  Rows rows;
+  {
+    const auto file = hdf5_open_file(path_.string(), H5F_ACC_RDONLY, doing);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::uint64_t count = columns[i].per_step ? file_steps_ : file_episodes_;
+      auto& bytes = rows.columns.emplace_back(count * columns[i].row_bytes);
+      const auto dataset = open_column(file.get(), columns[i], doing);
+      read_rows(dataset.get(), columns[i], 0, count, bytes.data(), doing);
+      bytes.insert(bytes.end(), pending_.columns[i].begin(), pending_.columns[i].end());
+    }
+  }
+  const std::uint64_t dropped_episodes = file_episodes_ + pending_.episodes - episodes;
+  std::uint64_t dropped_steps = 0;
+  for (const std::int64_t length : as_int64(rows.columns[kLengthColumn]).first(dropped_episodes)) {
+    dropped_steps += static_cast<std::uint64_t>(length);
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::uint64_t dropped = columns[i].per_step ? dropped_steps : dropped_episodes;
+    auto& bytes = rows.columns[i];
+    bytes.erase(bytes.begin(),
+                bytes.begin() + static_cast<std::ptrdiff_t>(dropped * columns[i].row_bytes));
+  }
+  rows.episodes = episodes;
+  rows.steps = file_steps_ + pending_.steps - dropped_steps;
+  std::vector<std::int64_t> starts;
+  for (std::int64_t start = 0; const std::int64_t length : as_int64(rows.columns[kLengthColumn])) {
+    starts.push_back(start);
+    start += length;
+  }
+  std::memcpy(rows.columns[kStartColumn].data(), starts.data(),
+              starts.size() * sizeof(std::int64_t));
+
+  write_rollouts(path_, header_, {}, rows);
+  file_episodes_ = rows.episodes;
+  file_steps_ = rows.steps;
+}
+
+// --- reading
+
+struct RolloutReader::Impl {
+  std::filesystem::path path;
+  std::string doing;
+  Hdf5Handle file;
+  RolloutHeader header;
+  std::vector<Column> columns;
+  std::vector<Hdf5Handle> datasets;  // in the order of the columns
+  std::vector<std::int64_t> starts;
+  std::vector<std::int64_t> lengths;
+  std::vector<std::int64_t> last_steps;
+  std::uint64_t steps = 0;
+
+  void read_header();
+  void read_index();
+  /// Number of rows and the width (kOneAxis without a second axis) of a dataset.
+  std::pair<std::uint64_t, std::uint64_t> dims(hid_t dataset, const std::string& name) const;
+  /// The width of a two-axis column; 0 where the file does not have it.
+  std::uint64_t width(const std::string& name) const;
+};
+
+std::pair<std::uint64_t, std::uint64_t> RolloutReader::Impl::dims(hid_t dataset,
+                                                                  const std::string& name) const {
+  const Hdf5Handle space(H5Dget_space(dataset), doing + ": " + name);
+  const auto axes = hdf5_check(H5Sget_simple_extent_ndims(space.get()), doing + ": " + name);
+  std::array<hsize_t, 2> extent = {0, kOneAxis};
+  if (axes != 1 && axes != 2) {
+    throw Error(path.string() + ": " + name + " has " + std::to_string(axes) +
+                " axes, expected 1 or 2");
+  }
+  hdf5_check(H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr), doing);
+  return {extent[0], extent[1]};
+}
+
+std::uint64_t RolloutReader::Impl::width(const std::string& name) const {
+  if (hdf5_check(H5Lexists(file.get(), name.c_str(), H5P_DEFAULT), doing + ": " + name) == 0) {
+    return 0;
+  }
+  const Hdf5Handle dataset(H5Dopen2(file.get(), name.c_str(), H5P_DEFAULT), doing + ": " + name);
+  return dims(dataset.get(), name).second;
+}
+
+void RolloutReader::Impl::read_header() {
+  const auto has = hdf5_check(H5Aexists(file.get(), "format"), doing);
+  if (has == 0 || read_texts(file.get(), "format", doing) != std::vector<std::string>{kFormat}) {
+    throw Error(path.string() + " is an HDF5 file, but not one of rollouts");
+  }
+  const auto version = read_number<std::int64_t>(file.get(), "version", doing);
+  if (version != kVersion) {
+    throw Error(path.string() + " has rollout format version " + std::to_string(version) +
+                ", expected " + std::to_string(kVersion));
+  }
+  header.seed = read_number<std::uint64_t>(file.get(), "seed", doing);
+
+  std::vector<std::string> names;
+  hdf5_check(H5Aiterate2(
+                 file.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr,
+                 [](hid_t, const char* name, const H5A_info_t*, void* out) -> herr_t {
+                   static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+                   return 0;
+                 },
+                 &names),
+             doing);
+  for (const std::string& name : names) {
+    if (name == "format" || name == "version" || name == "seed") continue;
+    const auto texts = read_texts(file.get(), name, doing);
+    header.attributes[name] = texts.empty() ? "" : texts.front();
+  }
+  const auto env = header.attributes.extract("env");
+  if (env.empty()) throw Error(doing + ": attribute env is missing");
+  header.env = env.mapped();
+
+  header.observation_size = width("steps/observations");
+  header.action_size = width("steps/actions");
+  header.state_bytes = width("episodes/initial_state");
+  if (width("steps/distributions") > 0) {
+    const Hdf5Handle dataset(H5Dopen2(file.get(), "steps/distributions", H5P_DEFAULT), doing);
+    header.distribution_names = read_texts(dataset.get(), "names", doing);
+  }
+}
+
+void RolloutReader::Impl::read_index() {
+  columns = columns_of(header);
+  for (const Column& column : columns) {
+    datasets.push_back(open_column(file.get(), column, doing));
+    const Hdf5Handle type(H5Dget_type(datasets.back().get()), doing);
+    if (H5Tequal(type.get(), column.type) <= 0) {
+      throw Error(path.string() + ": " + column.name + " has an unexpected number type");
+    }
+  }
+  const auto damaged = [&](const std::string& why) {
+    return Error("rollouts " + path.string() + " are damaged: " + why);
+  };
+  // All columns of a table have as many rows as its first one.
+  std::uint64_t episode_rows = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const auto [rows, width_found] = dims(datasets[i].get(), columns[i].name);
+    if (i == 0) episode_rows = rows;
+    if (columns[i].per_step && !columns[i - 1].per_step) steps = rows;
+    const std::uint64_t expected = columns[i].per_step ? steps : episode_rows;
+    if (rows != expected) {
+      throw damaged(columns[i].name + " has " + std::to_string(rows) + " rows, expected " +
+                    std::to_string(expected));
+    }
+    if (width_found != columns[i].width) {
+      throw damaged(columns[i].name + " has " + std::to_string(width_found) +
+                    " columns, expected " + std::to_string(columns[i].width));
+    }
+  }
+
+  const auto read_column = [&](const std::string& name, std::vector<std::int64_t>& out) {
+    const auto column = std::find_if(columns.begin(), columns.end(),
+                                     [&](const Column& c) { return c.name == name; });
+    const auto i = static_cast<std::size_t>(column - columns.begin());
+    out.resize(episode_rows);
+    read_rows(datasets[i].get(), *column, 0, episode_rows, out.data(), doing);
+  };
+  read_column("episodes/start", starts);
+  read_column("episodes/length", lengths);
+  read_column("episodes/last_step", last_steps);
+  std::uint64_t next = 0;
+  for (std::size_t i = 0; i < episode_rows; ++i) {
+    if (starts[i] != static_cast<std::int64_t>(next) || lengths[i] < 0 ||
+        static_cast<std::uint64_t>(lengths[i]) > steps - next) {
+      throw damaged("episode " + std::to_string(i) + " has " + std::to_string(lengths[i]) +
+                    " steps from row " + std::to_string(starts[i]) + ", expected to begin at row " +
+                    std::to_string(next) + " of " + std::to_string(steps));
+    }
+    next += static_cast<std::uint64_t>(lengths[i]);
+  }
+  if (next != steps) {
+    throw damaged("its episodes have " + std::to_string(next) + " steps together, expected " +
+                  std::to_string(steps));
+  }
+}
+
+RolloutReader::RolloutReader(std::filesystem::path path) : impl_(std::make_unique<Impl>()) {
+  silence_hdf5();
+  impl_->path = std::move(path);
+  impl_->doing = "cannot read rollouts " + impl_->path.string();
+  // HDF5 words a missing file at length; the system says it in one phrase.
+  { const FileDescriptor probe(impl_->path, O_RDONLY, "read rollouts"); }
+  impl_->file = hdf5_open_file(impl_->path.string(), H5F_ACC_RDONLY, impl_->doing);
+  impl_->read_header();
+  impl_->read_index();
+}
+
+RolloutReader::~RolloutReader() = default;
+RolloutReader::RolloutReader(RolloutReader&&) noexcept = default;
+RolloutReader& RolloutReader::operator=(RolloutReader&&) noexcept = default;
+
+const RolloutHeader& RolloutReader::header() const {
+  return impl_->header;
+}
+std::uint64_t RolloutReader::episode_count() const {
+  return impl_->starts.size();
+}
+std::uint64_t RolloutReader::step_count() const {
+  return impl_->steps;
+}
+std::uint64_t RolloutReader::length(std::uint64_t i) const {
+  return static_cast<std::uint64_t>(impl_->lengths.at(i));
+}
+
+std::uint64_t RolloutReader::episodes_until(std::int64_t last_step) const {
+  const auto& ends = impl_->last_steps;
+  return static_cast<std::uint64_t>(
+      std::find_if(ends.begin(), ends.end(), [&](std::int64_t end) { return end > last_step; }) -
+      ends.begin());
+}
+
+Episode RolloutReader::read(std::uint64_t i) const {
+  silence_hdf5();
+  assert(i < episode_count());
+  const RolloutHeader& h = impl_->header;
+  Extent extent{impl_->starts[i], impl_->lengths[i]};
+  const auto first = static_cast<std::uint64_t>(extent.start);
+  const auto steps = static_cast<std::size_t>(extent.length);
+
+  Episode episode;
+  episode.initial_state.resize(h.state_bytes);
+  episode.final_observation.resize(h.observation_size);
+  episode.observations.resize(steps * h.observation_size);
+  episode.actions.resize(steps * h.action_size);
+  episode.raw_actions.resize(steps * h.action_size);
+  episode.rewards.resize(steps);
+  episode.terminated.resize(steps);
+  episode.truncated.resize(steps);
+  episode.log_probs.resize(steps);
+  episode.distributions.resize(steps * h.distribution_names.size());
+  episode.values.resize(steps);
+
+  std::size_t k = 0;
+  visit_columns(h, episode, extent, [&](const char*, auto values, std::uint64_t) {
+    const Column& column = impl_->columns[k];
+    read_rows(impl_->datasets[k++].get(), column, column.per_step ? first : i,
+              column.per_step ? steps : 1, values.data(), impl_->doing);
+  });
+  return episode;
+}
+
+}  // namespace costate

@@ -1,0 +1,132 @@
+#include "policies/actor_critic.h"
+
+#include <algorithm>
+
+namespace costate {
+
+void PolicyConfig::describe(Options& options) {
+  options.add("policy", head, distribution_names(),
+              "action distribution; auto: categorical for discrete actions, gaussian for boxes");
+  options.add("network.hidden", hidden, Range::between(1, 65536), "widths of the hidden layers");
+  options.add("network.activation", activation, {"tanh", "relu"}, "after each hidden layer");
+  options.add("network.trunk", trunk, {"separate", "shared"},
+              "whether actor and critic have hidden layers of their own");
+  options.add("network.kind", network, {"dense", "torch"},
+              "dense: fused float kernels; torch: the same network as a LibTorch module");
+  options.add("network.log_std", log_std, Range::between(-10, 10),
+              "gaussian: initial log standard deviation, in half widths of the action box");
+  options.add("network.state_dependent_std", state_dependent_std,
+              "gaussian: whether the network also gives the log standard deviation");
+}
+
+ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
+    : distribution_(make_distribution(config.head, spec.action)),
+      action_map_(spec.action),
+      initial_log_std_(config.log_std) {
+  const bool shared = config.trunk == "shared";
+  const bool free_std = distribution_->name() == "gaussian" && !config.state_dependent_std;
+  free_parameters_ = free_std ? distribution_->dimensions() : 0;
+  network_outputs_ = distribution_->parameter_size() - free_parameters_;
+
+  const std::vector<int> hidden(config.hidden.begin(), config.hidden.end());
+  const int inputs = spec.observation.size();
+  const Activation activation = activation_from(config.activation);
+  actor_shape_ = {inputs, hidden, network_outputs_ + (shared ? 1 : 0), activation};
+  actor_ = make_mlp(actor_shape_, config.network);
+  parameter_count_ = actor_->parameter_count() + free_parameters_;
+  if (!shared) {
+    critic_shape_ = {inputs, hidden, 1, activation};
+    critic_ = make_mlp(critic_shape_, config.network);
+    parameter_count_ += critic_->parameter_count();
+  }
+}
+
+std::span<const float> ActorCritic::actor_part(std::span<const float> parameters) const {
+  return parameters.first(actor_->parameter_count());
+}
+
+std::span<const float> ActorCritic::critic_part(std::span<const float> parameters) const {
+  return parameters.subspan(actor_->parameter_count(), critic_->parameter_count());
+}
+
+std::vector<float> ActorCritic::initial_parameters(std::uint64_t seed) const {
+  RandomStream random(seed);
+  std::vector<float> parameters(parameter_count_, static_cast<float>(initial_log_std_));
+  std::vector<float> gains(actor_->outputs(), 0.01f);
+  if (!critic_) gains.back() = 1.0f;
+  const std::span<float> all(parameters);
+  const std::size_t actor_count = actor_->parameter_count();
+  initialise_orthogonal(actor_shape_, gains, random, all.first(actor_count));
+  if (critic_) {
+    const float gain = 1.0f;
+    initialise_orthogonal(critic_shape_, {&gain, 1}, random,
+                          all.subspan(actor_count, critic_->parameter_count()));
+  }
+  return parameters;
+}
+
+std::unique_ptr<ActorCritic::Workspace> ActorCritic::make_workspace(int max_rows,
+                                                                    bool gradients) const {
+  auto workspace = std::make_unique<Workspace>();
+  workspace->actor = actor_->make_tape(max_rows, gradients);
+  if (critic_) workspace->critic = critic_->make_tape(max_rows, gradients);
+  workspace->outputs.resize(static_cast<std::size_t>(max_rows) * actor_->outputs());
+  if (gradients) workspace->d_outputs.resize(workspace->outputs.size());
+  return workspace;
+}
+
+void ActorCritic::policy(std::span<const float> parameters, const float* observations, int rows,
+                         float* distribution, Workspace& workspace) const {
+  forward(parameters, observations, rows, distribution, nullptr, workspace);
+}
+
+void ActorCritic::value(std::span<const float> parameters, const float* observations, int rows,
+                        float* values, Workspace& workspace) const {
+  forward(parameters, observations, rows, nullptr, values, workspace);
+}
+
+void ActorCritic::forward(std::span<const float> parameters, const float* observations, int rows,
+                          float* distribution, float* values, Workspace& workspace) const {
+  if (critic_ && values != nullptr) {
+    critic_->forward(critic_part(parameters), observations, rows, values, *workspace.critic);
+    if (distribution == nullptr) return;
+  }
+  const int outputs = actor_->outputs();
+  float* const y = workspace.outputs.data();
+  actor_->forward(actor_part(parameters), observations, rows, y, *workspace.actor);
+  const auto log_std = parameters.last(free_parameters_);
+  for (int i = 0; i < rows; ++i) {
+    const float* const row = y + static_cast<std::ptrdiff_t>(i) * outputs;
+    if (distribution != nullptr) {
+      distribution = std::copy_n(row, network_outputs_, distribution);
+      distribution = std::copy(log_std.begin(), log_std.end(), distribution);
+    }
+    if (!critic_ && values != nullptr) values[i] = row[network_outputs_];
+  }
+}
+
+void ActorCritic::backward(std::span<const float> parameters, const float* observations, int rows,
+                           const float* d_distribution, const float* d_values,
+                           std::span<float> gradients, Workspace& workspace) const {
+  const int outputs = actor_->outputs();
+  const auto d_log_std = gradients.last(free_parameters_);
+  float* row = workspace.d_outputs.data();
+  for (int i = 0; i < rows; ++i, row += outputs) {
+    std::copy_n(d_distribution, network_outputs_, row);
+    if (!critic_) row[network_outputs_] = d_values[i];
+    for (int k = 0; k < free_parameters_; ++k) {
+      d_log_std[k] += d_distribution[network_outputs_ + k];
+    }
+    d_distribution += distribution_->parameter_size();
+  }
+  const std::size_t actor_count = actor_->parameter_count();
+  actor_->backward(actor_part(parameters), observations, workspace.d_outputs.data(), rows,
+                   gradients.first(actor_count), nullptr, *workspace.actor);
+  if (critic_) {
+    critic_->backward(critic_part(parameters), observations, d_values, rows,
+                      gradients.subspan(actor_count, critic_->parameter_count()), nullptr,
+                      *workspace.critic);
+  }
+}
+
+}  // namespace costate

@@ -1,0 +1,90 @@
+// A policy and its value function: perceptrons below, an action distribution and a value on top.
+//
+// Like a Network, an ActorCritic holds no parameters; they come in as one flat block, laid out as
+// [actor (with the value as one more output where the trunk is shared), critic (separate trunk
+// only), log_std (Gaussian with a state-independent deviation only)].
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/mlp.h"
+#include "backends/network.h"
+#include "envs/options.h"
+#include "envs/spec.h"
+#include "policies/action_map.h"
+#include "policies/distribution.h"
+
+namespace costate {
+
+struct PolicyConfig {
+  std::string head = "auto";
+  std::vector<std::int64_t> hidden = {64, 64};
+  std::string activation = "tanh";
+  std::string trunk = "separate";
+  std::string network = "dense";
+  double log_std = 0.0;
+  bool state_dependent_std = false;
+
+  void describe(Options& options);
+};
+
+class ActorCritic {
+ public:
+  /// Scratch memory of one thread's passes. Made by make_workspace.
+  struct Workspace {
+    std::unique_ptr<Tape> actor;
+    std::unique_ptr<Tape> critic;  // null where the trunk is shared
+    std::vector<float> outputs;    // [rows, actor outputs]
+    std::vector<float> d_outputs;  // [rows, actor outputs]
+  };
+
+  ActorCritic(const PolicyConfig& config, const EnvSpec& spec);
+
+  const Distribution& distribution() const { return *distribution_; }
+  const ActionMap& action_map() const { return action_map_; }
+  int observation_size() const { return actor_->inputs(); }
+  std::size_t parameter_count() const { return parameter_count_; }
+
+  /// Orthogonal initialisation: gain √2 below, 0.01 for the distribution (so that it starts almost
+  /// uniform over states) and 1 for the value.
+  std::vector<float> initial_parameters(std::uint64_t seed) const;
+
+  /// For passes of up to `max_rows` rows; without `gradients`, `backward` must not be called.
+  std::unique_ptr<Workspace> make_workspace(int max_rows, bool gradients) const;
+
+  /// Distribution parameters [rows, P] of observations [rows, obs].
+  void policy(std::span<const float> parameters, const float* observations, int rows,
+              float* distribution, Workspace& workspace) const;
+  /// Values [rows] of observations [rows, obs].
+  void value(std::span<const float> parameters, const float* observations, int rows, float* values,
+             Workspace& workspace) const;
+  /// Both at once, remembering what `backward` needs.
+  void forward(std::span<const float> parameters, const float* observations, int rows,
+               float* distribution, float* values, Workspace& workspace) const;
+  /// After `forward` of the same rows: adds to `gradients` [parameter_count] what
+  /// dL/ddistribution [rows, P] and dL/dvalues [rows] imply.
+  void backward(std::span<const float> parameters, const float* observations, int rows,
+                const float* d_distribution, const float* d_values, std::span<float> gradients,
+                Workspace& workspace) const;
+
+ private:
+  std::span<const float> actor_part(std::span<const float> parameters) const;
+  std::span<const float> critic_part(std::span<const float> parameters) const;
+
+  std::unique_ptr<Distribution> distribution_;
+  ActionMap action_map_;
+  std::unique_ptr<Network> actor_;
+  std::unique_ptr<Network> critic_;  // null where the trunk is shared
+  MlpShape actor_shape_;
+  MlpShape critic_shape_;
+  int network_outputs_;   // how many of the P distribution parameters the network gives
+  int free_parameters_;   // the rest: state-independent log_std
+  double initial_log_std_;
+  std::size_t parameter_count_;
+};
+
+}  // namespace costate

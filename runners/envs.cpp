@@ -1,0 +1,218 @@
+// `costate envs`: what environments there are, what each is, whether it keeps its contract, and
+// what exactly it does with given actions.
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "envs/env.h"
+#include "envs/format.h"
+#include "envs/registry.h"
+#include "runners/envs_check.h"
+#include "runners/envs_trace.h"
+#include "runners/main.h"
+
+namespace costate {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* kind_name(Space::Kind kind) {
+  switch (kind) {
+    case Space::Kind::kBox:
+      return "box";
+    case Space::Kind::kDiscrete:
+      return "discrete";
+    case Space::Kind::kMultiDiscrete:
+      return "multi_discrete";
+    case Space::Kind::kMultiBinary:
+      return "multi_binary";
+  }
+  return "";
+}
+
+/// JSON has no infinity: a bound that is none becomes null.
+Json bounds_to_json(const std::vector<double>& bounds) {
+  Json json = Json::array();
+  for (const double bound : bounds) json.push_back(std::isfinite(bound) ? Json(bound) : Json());
+  return json;
+}
+
+Json to_json(const Space& space) {
+  Json json;
+  json["kind"] = kind_name(space.kind);
+  json["shape"] = space.shape;
+  if (space.kind == Space::Kind::kBox) {
+    json["low"] = bounds_to_json(space.low);
+    json["high"] = bounds_to_json(space.high);
+  } else if (!space.counts.empty()) {
+    json["counts"] = space.counts;
+  }
+  json["labels"] = space.labels;
+  return json;
+}
+
+Json to_json(const EnvSpec& spec) {
+  Json json;
+  json["id"] = spec.id;
+  json["family"] = spec.family;
+  json["summary"] = spec.summary;
+  json["observation"] = to_json(spec.observation);
+  json["action"] = to_json(spec.action);
+  json["time_limit"] = spec.time_limit;
+  json["control_step"] = spec.control_step;
+  json["reward_threshold"] = spec.reward_threshold ? Json(*spec.reward_threshold) : Json();
+  json["reward"] = spec.reward;
+  json["termination"] = spec.termination;
+  return json;
+}
+
+void list_envs(bool json) {
+  std::vector<EnvSpec> specs;
+  for (const std::string& id : env_ids()) specs.push_back(make_env(id)->spec());
+  if (json) {
+    Json list = Json::array();
+    for (const EnvSpec& spec : specs) list.push_back(to_json(spec));
+    std::cout << list.dump(2) << '\n';
+    return;
+  }
+  std::size_t width = 0;
+  for (const EnvSpec& spec : specs) width = std::max(width, spec.id.size());
+  for (const EnvSpec& spec : specs) {
+    std::cout << std::left << std::setw(static_cast<int>(width)) << spec.id << "  " << std::setw(16)
+              << spec.family << "  " << std::setw(8) << spec.observation.to_string() << " -> "
+              << std::setw(11) << spec.action.to_string() << "  " << spec.summary << '\n';
+  }
+}
+
+void print_space(const char* title, const Space& space) {
+  std::cout << title << space.to_string() << '\n';
+  if (space.kind != Space::Kind::kBox) {
+    for (std::size_t i = 0; i < space.labels.size(); ++i) {
+      std::cout << "  " << std::setw(3) << i << "  " << space.labels[i] << '\n';
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < space.low.size(); ++i) {
+    std::cout << "  " << std::setw(3) << i << "  [" << format_number(space.low[i]) << ", "
+              << format_number(space.high[i]) << "]  "
+              << (space.labels.empty() ? "" : space.labels[i]) << '\n';
+  }
+}
+
+void describe_env(const std::string& id, bool json) {
+  const auto env = make_env(id);
+  const EnvSpec& spec = env->spec();
+  if (json) {
+    std::cout << to_json(spec).dump(2) << '\n';
+    return;
+  }
+  std::cout << spec.id << " (" << spec.family << "): " << spec.summary << '\n'
+            << "reward        " << spec.reward << '\n'
+            << "termination   " << spec.termination << '\n'
+            << "time limit    "
+            << (spec.time_limit > 0 ? std::to_string(spec.time_limit) + " steps" : "none") << '\n'
+            << "control step  " << format_number(spec.control_step) << " s\n"
+            << "solved at     "
+            << (spec.reward_threshold ? format_number(*spec.reward_threshold) + " mean return"
+                                      : "no threshold")
+            << '\n'
+            << std::right;
+  print_space("observation   ", spec.observation);
+  print_space("action        ", spec.action);
+}
+
+/// Returns whether every check passed.
+bool check_envs(const std::string& id) {
+  bool all_passed = true;
+  for (const std::string& each : id == "all" ? env_ids() : std::vector{id}) {
+    make_env(each);  // an unknown id is a mistake of the command line, not a failed check
+    std::cout << each << '\n';
+    for (const CheckResult& result : check_env([&] { return make_env(each); })) {
+      std::cout << (result.passed ? "  ok    " : "  FAIL  ") << std::left << std::setw(14)
+                << result.name << result.detail << std::endl;
+      all_passed = all_passed && result.passed;
+    }
+  }
+  return all_passed;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Lists, describes, checks and traces environments.", "costate envs");
+  app.require_subcommand(1);
+  std::string id;
+  bool json = false;
+
+  CLI::App* list = app.add_subcommand("list", "List all environments");
+  list->add_flag("--json", json, "Print a JSON array of what `describe --json` prints");
+
+  CLI::App* describe = app.add_subcommand("describe", "Spaces, reward and limits of one");
+  describe->add_option("ID", id, "The environment, such as Hopper-v5")->required();
+  describe->add_flag("--json", json, "Print a JSON object; a bound that is infinite is null");
+
+  CLI::App* check = app.add_subcommand("check", "Check that one keeps the environment contract");
+  check->add_option("ID", id, "The environment, or `all`")->required();
+
+  CLI::App* trace_command = app.add_subcommand(
+      "trace", "Apply given actions and print every state, observation and reward in full");
+  TraceRequest request;
+  std::string start;
+  trace_command->add_option("ID", id, "The environment, such as Hopper-v5")->required();
+  trace_command
+      ->add_option("--actions", request.actions_file,
+                   "CSV file: an action a row, numbers separated by commas, no header")
+      ->type_name("FILE.csv")
+      ->required();
+  CLI::Option* start_option =
+      trace_command
+          ->add_option("--start", start,
+                       "JSON file with the exact start: {\"qpos\": [...], \"qvel\": [...]} or "
+                       "{\"state\": [...]}. An array of these, one per action row, makes every "
+                       "step start from its own")
+          ->type_name("FILE.json");
+  trace_command->add_option("--seed", request.seed, "Seed of the random start")
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? "is " + text + ", expected a whole number of at least 0"
+                                     : std::string();
+      })
+      ->type_name("N")
+      ->capture_default_str();
+  trace_command->add_flag("--no-noise", request.no_noise, "Start without noise")
+      ->excludes(start_option);
+  trace_command->add_flag("--keep-going", request.keep_going,
+                          "Step on past the end of the episode, without a reset");
+  trace_command->add_flag("--json", json, "Print one JSON object");
+
+  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    throw UsageError("unknown command \"" + std::string(argv[1]) +
+                     "\", expected list, describe, check or trace");
+  }
+  if (!parse_command_line(app, argc, argv)) return 0;
+
+  if (list->parsed()) list_envs(json);
+  if (describe->parsed()) describe_env(id, json);
+  if (check->parsed() && !check_envs(id)) return 1;
+  if (trace_command->parsed()) {
+    if (start_option->count() > 0) request.start_file = start;
+    const auto env = make_env(id);
+    const Trace result = trace(*env, request);
+    if (json) {
+      std::cout << to_json(result).dump() << '\n';
+    } else {
+      print(result, std::cout);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace costate
+
+int main(int argc, char** argv) {
+  return costate::run_main("envs", [&] { return costate::run(argc, argv); });
+}

@@ -1,0 +1,29 @@
+// Learning curves from the metrics of runs.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "logs/plot.h"
+
+namespace costate {
+
+/// One metric of one run over its environment steps.
+struct MetricCurve {
+  std::vector<double> steps;   ///< ascending
+  std::vector<double> values;  ///< as long as steps
+};
+
+/// Reads the column `metric` of a run's metrics.csv, leaving out rows where it is empty, and a last
+/// line without its end, which a killed run may have left. Throws Error that names the file, and
+/// the line or column, where it cannot be read or holds no point.
+MetricCurve read_metric(const std::filesystem::path& csv, const std::string& metric);
+
+/// The mean of the runs' curves, with the 95 % bootstrap interval over the runs as its band where
+/// there are several. The curves are interpolated linearly onto one grid over the steps that all of
+/// them cover; Error where there are none.
+Curve average_curve(const std::string& name, std::span<const MetricCurve> runs);
+
+}  // namespace costate

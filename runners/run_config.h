@@ -1,0 +1,62 @@
+// The configuration of a training run, and where its values come from.
+//
+// Defaults in the code ← the shipped file of the environment ← --config FILE ← the command line.
+// The shipped file is configs/<environment id>.toml, or else configs/<family>.toml; it holds only
+// what differs from the defaults.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agents/ppo.h"
+#include "agents/rollout_logger.h"
+#include "agents/runtime.h"
+#include "envs/options.h"
+#include "policies/actor_critic.h"
+
+namespace costate {
+
+struct RunConfig {
+  std::string env;
+  std::string algo = "ppo";
+  std::int64_t seed = 1;
+  std::int64_t steps = 100000;
+  std::int64_t threads = 0;
+  double checkpoint_seconds = 30.0;
+  PolicyConfig policy;
+  RuntimeConfig runtime;
+  PpoConfig ppo;
+  RolloutLogConfig rollouts;
+
+  /// The table of all keys. It points into this object.
+  Options options();
+};
+
+/// One value given on the command line: --set KEY=VALUE or a flag that stands for a key.
+struct Assignment {
+  std::string key;
+  std::string value;
+  std::string origin;  ///< such as "--seed", for messages
+};
+
+/// Layers the sources in the order above. Throws UsageError that names source, key and what was
+/// expected; Error where a file cannot be read.
+/// `origins` receives the table as TOML with each value's source (--print-config).
+RunConfig resolve_config(const std::optional<std::filesystem::path>& file,
+                         const std::vector<Assignment>& assignments, std::string* origins = nullptr);
+
+/// The configuration of an existing run, with the assignments on top. Throws UsageError where
+/// `folder` is not a run folder.
+RunConfig read_run_config(const std::filesystem::path& folder,
+                          const std::vector<Assignment>& assignments = {});
+
+/// Parses TOML text that was written by Options::to_toml (config.toml of a run folder, the config
+/// entry of a checkpoint), then applies the assignments.
+RunConfig parse_config(const std::string& toml, const std::string& source,
+                       const std::vector<Assignment>& assignments = {});
+
+}  // namespace costate

@@ -1,0 +1,222 @@
+#include "runners/training.h"
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <memory>
+#include <mujoco/mujoco.h>
+#include <optional>
+#include <vector>
+
+#include "agents/ppo.h"
+#include "backends/math_threads.h"
+#include "envs/error.h"
+#include "logs/atomic_file.h"
+#include "logs/metrics.h"
+#include "logs/run_folder.h"
+#include "runners/version.h"
+
+namespace costate {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Set by the signal handler, read once per rollout.
+volatile std::sig_atomic_t stop_requested = 0;
+
+/// While it lives, the first signal asks the loop to stop; a second one ends the process at once.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    stop_requested = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { stop_requested = 1; };
+    action.sa_flags = SA_RESETHAND | SA_RESTART;
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &old_[i]);
+  }
+  ~SignalGuard() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &old_[i], nullptr);
+  }
+
+ private:
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGUSR1};
+  std::array<struct sigaction, 3> old_{};
+};
+
+RolloutHeader rollout_header(RunConfig config, const ActorCritic& policy, const VectorEnv& envs) {
+  RolloutHeader header;
+  header.env = config.env;
+  header.seed = static_cast<std::uint64_t>(config.seed);
+  header.attributes = {{"config", config.options().to_toml(/*results_only=*/true)},
+                       {"costate_version", COSTATE_VERSION},
+                       {"git_version", COSTATE_GIT_VERSION},
+                       {"mujoco_version", mj_versionString()}};
+  header.observation_size = static_cast<std::uint64_t>(policy.observation_size());
+  header.action_size = static_cast<std::uint64_t>(policy.distribution().action_size());
+  header.distribution_names = policy.distribution().parameter_names();
+  std::vector<std::byte> state;
+  StateWriter writer(state);
+  envs.save_simulator(0, writer);
+  header.state_bytes = state.size();
+  return header;
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw Error("cannot make the folder " + folder.string() + ": " + error.message());
+}
+
+/// One run, from its objects to its files.
+class Training {
+ public:
+  Training(const RunConfig& config, fs::path run, Console& console,
+           const std::optional<Checkpoint>& checkpoint)
+      : config_(config),
+        run_(std::move(run)),
+        console_(console),
+        pool_(static_cast<int>(config.threads)),
+        environments_(config.env, static_cast<int>(config.runtime.envs), seed(), pool_),
+        policy_(config.policy, environments_.spec()),
+        learner_(config.ppo, config.runtime, environments_, policy_, seed(), config.steps, pool_) {
+    if (checkpoint) learner_.load(*checkpoint);
+    const Runtime& runtime = learner_.runtime();
+    std::optional<std::int64_t> resume_step;
+    if (checkpoint) resume_step = runtime.steps();
+    if (config.rollouts.mode != "off") {
+      rollouts_ = std::make_unique<RolloutLogger>(
+          config.rollouts, run_folder::rollouts(run_),
+          rollout_header(config, policy_, environments_), environments_.size(),
+          checkpoint && runtime.steps() > 0 ? &*checkpoint : nullptr);
+      learner_.runtime().attach(*rollouts_);
+    }
+    if (!checkpoint) save_checkpoint();
+    metrics_.push_back(std::make_unique<CsvMetrics>(run_folder::metrics_csv(run_), resume_step));
+    metrics_.push_back(
+        std::make_unique<JsonLinesMetrics>(run_folder::metrics_jsonl(run_), resume_step));
+    metrics_.push_back(std::make_unique<TensorBoardMetrics>(run_, resume_step));
+  }
+
+  TrainingResult run() {
+    const SignalGuard signals;
+    ProgressLine progress(console_);
+    Runtime& runtime = learner_.runtime();
+    const auto start = Clock::now();
+    const std::int64_t first_step = runtime.steps();
+    auto last_checkpoint = start;
+    while (!learner_.done() && !stop_requested) {
+      learner_.collect();
+      const MetricRow row{runtime.steps(), learner_.update()};
+      for (const auto& sink : metrics_) sink->write(row);
+      progress.update({runtime.steps(), config_.steps,
+                       static_cast<double>(runtime.steps() - first_step) / seconds_since(start),
+                       runtime.statistics().return_mean_100()});
+      if (seconds_since(last_checkpoint) >= config_.checkpoint_seconds) {
+        save_checkpoint();
+        last_checkpoint = Clock::now();
+      }
+    }
+    save_checkpoint();
+    const bool interrupted = !learner_.done();
+    if (!interrupted) runtime.finish_logging();
+
+    TrainingResult result;
+    result.run = run_;
+    result.policy = policy_.distribution().name();
+    result.steps = runtime.steps();
+    result.episodes = runtime.statistics().episodes();
+    result.return_mean_100 = runtime.statistics().return_mean_100();
+    result.wall_seconds = seconds_since(start);
+    result.steps_per_second =
+        static_cast<double>(runtime.steps() - first_step) / result.wall_seconds;
+    result.interrupted = interrupted;
+    return result;
+  }
+
+ private:
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
+
+  // The folder appears together with its first checkpoint: a run folder without one was killed
+  // before its first step, and one whose checkpoint is gone was damaged.
+  void save_checkpoint() {
+    for (const auto& sink : metrics_) sink->flush();
+    Checkpoint checkpoint;
+    checkpoint.put("config", config_.options().to_toml(/*results_only=*/true));
+    learner_.save(checkpoint);
+    const fs::path folder = run_folder::checkpoints(run_);
+    if (fs::exists(folder)) {
+      checkpoint.save(run_folder::last_checkpoint(run_));
+      return;
+    }
+    const fs::path fresh = folder.string() + ".tmp";
+    make_folder(fresh);
+    checkpoint.save(fresh / run_folder::last_checkpoint(run_).filename());
+    fs::rename(fresh, folder);
+  }
+
+  RunConfig config_;
+  fs::path run_;
+  Console& console_;
+  ThreadPool pool_;
+  VectorEnv environments_;
+  ActorCritic policy_;
+  Ppo learner_;
+  std::unique_ptr<RolloutLogger> rollouts_;
+  std::vector<std::unique_ptr<MetricsSink>> metrics_;
+};
+
+void write_config(RunConfig config, const fs::path& run) {
+  replace_file(run_folder::config(run), config.options().to_toml());
+}
+
+}  // namespace
+
+fs::path default_run_folder(const RunConfig& config) {
+  const std::string head = config.policy.head == "auto" ? "" : "-" + config.policy.head;
+  const std::string name =
+      config.env + "-" + config.algo + head + "-s" + std::to_string(config.seed);
+  fs::path run = fs::path("runs") / name;
+  for (int i = 2; fs::exists(run); ++i) run = fs::path("runs") / (name + "-" + std::to_string(i));
+  return run;
+}
+
+void prepare_run_folder(const RunConfig& config, const fs::path& run) {
+  if (fs::exists(run_folder::config(run))) {
+    throw UsageError(run.string() + " already holds a run: continue it with --resume " +
+                     run.string() + ", or name another folder with --run");
+  }
+  make_folder(run);
+  write_config(config, run);
+}
+
+TrainingResult train(const RunConfig& config, const fs::path& run, Console& console) {
+  use_single_threaded_math();
+  return Training(config, run, console, std::nullopt).run();
+}
+
+TrainingResult resume(const RunConfig& config, const fs::path& run, Console& console) {
+  use_single_threaded_math();
+  std::error_code ignored;
+  const auto rows = fs::file_size(run_folder::metrics_csv(run), ignored);
+  const bool never_began = !fs::exists(run_folder::checkpoints(run)) && (ignored || rows == 0);
+  if (never_began) {
+    console.warn(run.string() + " was stopped before its first checkpoint: starting at step 0");
+    return Training(config, run, console, std::nullopt).run();
+  }
+  const Checkpoint checkpoint = Checkpoint::load(run_folder::last_checkpoint(run));
+  const std::int64_t steps = checkpoint.get<std::int64_t>("counters/steps");
+  if (config.steps < steps) {
+    throw UsageError("steps is " + std::to_string(config.steps) + ", but " + run.string() +
+                     " has already taken " + std::to_string(steps));
+  }
+  write_config(config, run);
+  return Training(config, run, console, checkpoint).run();
+}
+
+}  // namespace costate

@@ -1,0 +1,427 @@
+// Classic control: each step against equations of motion written down another way, values worked by
+// hand, and what the five environments have in common.
+#include <algorithm>
+#include <array>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+#include <string>
+#include <vector>
+
+#include "envs/random.h"
+#include "envs/registry.h"
+
+namespace costate {
+namespace {
+
+constexpr double kPi = std::numbers::pi;
+
+const std::vector<std::string> kIds = {"Acrobot-v1", "CartPole-v1", "MountainCar-v0",
+                                       "MountainCarContinuous-v0", "Pendulum-v1"};
+
+/// Rounded to float32, through memory that the compiler cannot skip.
+double as_float32(double value) {
+  const volatile float rounded = static_cast<float>(value);
+  return rounded;
+}
+
+struct Step {
+  StepResult result;
+  std::vector<double> state;
+  std::vector<double> observation;
+};
+
+/// One step of `id` with a one-number action from a given state.
+Step step_from(const std::string& id, const std::vector<double>& state, float action) {
+  auto env = make_env(id);
+  Step step;
+  step.observation.resize(static_cast<std::size_t>(env->spec().observation.size()));
+  PhysicalState start;
+  start.state = state;
+  env->reset_to(start, step.observation);
+  REQUIRE(env->physical_state().state == state);
+  step.result = env->step(std::vector<float>{action}, step.observation);
+  step.state = env->physical_state().state;
+  return step;
+}
+
+void check_near(const std::vector<double>& actual, const std::vector<double>& expected,
+                double margin) {
+  REQUIRE(actual.size() == expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    INFO("entry " << i);
+    CHECK(actual[i] == Approx(expected[i]).margin(margin).epsilon(0.0));
+  }
+}
+
+/// The solution of the symmetric system [[a, b], [b, c]] y = (p, q), by Cramer's rule.
+std::array<double, 2> solve(double a, double b, double c, double p, double q) {
+  const double determinant = a * c - b * b;
+  return {(p * c - b * q) / determinant, (a * q - b * p) / determinant};
+}
+
+// ---- CartPole
+
+TEST_CASE("CartPole follows the coupled equations of cart and pole") {
+  RandomStream stream(1);
+  for (int trial = 0; trial < 50; ++trial) {
+    const std::vector<double> s = {stream.uniform(-2, 2), stream.uniform(-3, 3),
+                                   stream.uniform(-0.2, 0.2), stream.uniform(-3, 3)};
+    const int action = static_cast<int>(stream.below(2));
+    const Step step = step_from("CartPole-v1", s, static_cast<float>(action));
+
+    // Lagrange's equations of a cart (1 kg) and a uniform rod (0.1 kg, half length 0.5 m, inertia
+    // 4/3 m l² about the hinge):
+    //   (M + m) ẍ + m l cos θ θ̈ = F + m l θ̇² sin θ
+    //   m l cos θ ẍ + 4/3 m l² θ̈ = m g l sin θ
+    const double ml = 0.1 * 0.5;
+    const double force = action == 1 ? 10.0 : -10.0;
+    const auto [x_acceleration, angle_acceleration] =
+        solve(1.1, ml * std::cos(s[2]), 4.0 / 3.0 * ml * 0.5,
+              force + ml * s[3] * s[3] * std::sin(s[2]), ml * 9.8 * std::sin(s[2]));
+    check_near(step.state,
+               {s[0] + 0.02 * s[1], s[1] + 0.02 * x_acceleration, s[2] + 0.02 * s[3],
+                s[3] + 0.02 * angle_acceleration},
+               1e-13);
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(step.observation[i] == as_float32(step.state[i]));
+    }
+    CHECK(step.result.reward == 1.0);
+  }
+}
+
+TEST_CASE("CartPole by hand: a push to the right from rest") {
+  // θ̈ = −(10 / 1.1) / (0.5 (4/3 − 0.1 / 1.1)) = −600 / 41; ẍ = 10 / 1.1 + 0.05 · 600 / 41 / 1.1 =
+  // 400 / 41.
+  const Step step = step_from("CartPole-v1", {0, 0, 0, 0}, 1.0f);
+  check_near(step.state, {0.0, 0.02 * 400.0 / 41.0, 0.0, -0.02 * 600.0 / 41.0}, 1e-15);
+  CHECK_FALSE(step.result.terminated);
+}
+
+TEST_CASE("CartPole terminates beyond 2.4 m or 12 degrees, with reward 1") {
+  CHECK_FALSE(step_from("CartPole-v1", {2.38, 0.9, 0, 0}, 0.0f).result.terminated);
+  CHECK(step_from("CartPole-v1", {2.38, 1.1, 0, 0}, 0.0f).result.terminated);
+  CHECK(step_from("CartPole-v1", {-2.38, -1.1, 0, 0}, 0.0f).result.terminated);
+  const double limit = 12.0 * kPi / 180.0;
+  CHECK_FALSE(step_from("CartPole-v1", {0, 0, limit - 0.001, 0.04}, 0.0f).result.terminated);
+  const Step fallen = step_from("CartPole-v1", {0, 0, limit - 0.001, 0.06}, 0.0f);
+  CHECK(fallen.result.terminated);
+  CHECK(fallen.result.reward == 1.0);
+  CHECK(step_from("CartPole-v1", {0, 0, 0.001 - limit, -0.06}, 1.0f).result.terminated);
+}
+
+// ---- Pendulum
+
+TEST_CASE("Pendulum follows the equation of a rod about its end") {
+  RandomStream stream(2);
+  for (int trial = 0; trial < 50; ++trial) {
+    const double angle = stream.uniform(-10, 10);
+    const double speed = stream.uniform(-5, 5);
+    const auto action = static_cast<float>(stream.uniform(-3, 3));
+    const Step step = step_from("Pendulum-v1", {angle, speed}, action);
+
+    // Inertia m l² / 3, torque of the weight m g l / 2 sin θ.
+    const double torque = std::fmin(2.0, std::fmax(-2.0, action));
+    const double next_speed = speed + 0.05 * (5.0 * std::sin(angle) + torque) / (1.0 / 3.0);
+    check_near(step.state, {angle + 0.05 * next_speed, next_speed}, 1e-13);
+    // atan2 of the sine and cosine is the angle within half a turn.
+    const double wrapped = std::atan2(std::sin(angle), std::cos(angle));
+    CHECK(step.result.reward ==
+          Approx(-(wrapped * wrapped + 0.1 * speed * speed + 0.001 * torque * torque))
+              .epsilon(1e-12));
+    CHECK(step.observation[0] == Approx(std::cos(step.state[0])).margin(6e-8));
+    CHECK(step.observation[1] == Approx(std::sin(step.state[0])).margin(6e-8));
+    CHECK(step.observation[2] == Approx(step.state[1]).margin(5e-7));
+    CHECK_FALSE(step.result.terminated);
+  }
+}
+
+TEST_CASE("Pendulum by hand: level, with a torque beyond the limit") {
+  const Step step = step_from("Pendulum-v1", {kPi / 2.0, 1.0}, 3.0f);
+  check_near(step.state, {kPi / 2.0 + 0.1025, 2.05}, 1e-14);  // (15 + 3 · 2) · 0.05 = 1.05
+  CHECK(step.result.reward == Approx(-(kPi * kPi / 4.0 + 0.1 + 0.004)).epsilon(1e-14));
+
+  const Step fast = step_from("Pendulum-v1", {kPi / 2.0, 7.9}, 2.0f);
+  check_near(fast.state, {kPi / 2.0 + 0.4, 8.0}, 1e-14);
+}
+
+// ---- Acrobot
+
+/// d/dt (θ1, θ2, θ̇1, θ̇2) from M(q) q̈ + C(q, q̇) + G(q) = (0, τ).
+std::array<double, 4> acrobot_derivative(const std::array<double, 4>& s, double torque) {
+  const double c = 0.5 * std::cos(s[1]);  // m2 l1 lc2 cos θ2
+  const double h = 0.5 * std::sin(s[1]);
+  const double m11 = 0.25 + 1.0 + (1.0 + 0.25 + 2.0 * c) + 1.0;
+  const double m12 = 0.25 + c + 1.0;
+  const double m22 = 0.25 + 1.0;
+  const double g2 = 0.5 * 9.8 * std::sin(s[0] + s[1]);
+  const double g1 = 1.5 * 9.8 * std::sin(s[0]) + g2;
+  const double c1 = -h * (2.0 * s[2] * s[3] + s[3] * s[3]);
+  const double c2 = h * s[2] * s[2];
+  const auto [a1, a2] = solve(m11, m12, m22, -c1 - g1, torque - c2 - g2);
+  return {s[2], s[3], a1, a2};
+}
+
+/// Kinetic and potential energy from the velocities and heights of the two centres of mass.
+double acrobot_energy(const std::vector<double>& s) {
+  const double elbow_x = std::cos(s[0]) * s[2];
+  const double elbow_y = std::sin(s[0]) * s[2];
+  const double spin = s[2] + s[3];
+  const double centre_x = elbow_x + 0.5 * std::cos(s[0] + s[1]) * spin;
+  const double centre_y = elbow_y + 0.5 * std::sin(s[0] + s[1]) * spin;
+  const double kinetic = 0.5 * (0.25 * s[2] * s[2]) + 0.5 * s[2] * s[2] +
+                         0.5 * (centre_x * centre_x + centre_y * centre_y) + 0.5 * spin * spin;
+  const double potential =
+      9.8 * (-0.5 * std::cos(s[0])) + 9.8 * (-std::cos(s[0]) - 0.5 * std::cos(s[0] + s[1]));
+  return kinetic + potential;
+}
+
+TEST_CASE("Acrobot takes one Runge-Kutta step of the mass-matrix equations") {
+  RandomStream stream(3);
+  for (int trial = 0; trial < 50; ++trial) {
+    std::array<double, 4> s;
+    for (double& value : s) value = stream.uniform(-2.0, 2.0);
+    const int action = static_cast<int>(stream.below(3));
+    const Step step = step_from("Acrobot-v1", {s.begin(), s.end()}, static_cast<float>(action));
+
+    // The classical method in its tableau form.
+    const std::array<double, 4> nodes = {0.0, 0.5, 0.5, 1.0};
+    const std::array<double, 4> weights = {1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0};
+    std::array<double, 4> next = s;
+    std::array<double, 4> slope{};
+    for (std::size_t stage = 0; stage < 4; ++stage) {
+      std::array<double, 4> at = s;
+      for (std::size_t i = 0; i < 4; ++i) at[i] += 0.2 * nodes[stage] * slope[i];
+      slope = acrobot_derivative(at, action - 1.0);
+      for (std::size_t i = 0; i < 4; ++i) next[i] += 0.2 * weights[stage] * slope[i];
+    }
+    const auto wrap = [](double angle) { return std::atan2(std::sin(angle), std::cos(angle)); };
+    check_near(step.state,
+               {wrap(next[0]), wrap(next[1]), std::clamp(next[2], -4.0 * kPi, 4.0 * kPi),
+                std::clamp(next[3], -9.0 * kPi, 9.0 * kPi)},
+               1e-12);
+    check_near(step.observation,
+               {std::cos(next[0]), std::sin(next[0]), std::cos(next[1]), std::sin(next[1]),
+                step.state[2], step.state[3]},
+               1e-6);
+    const bool above = -std::cos(next[0]) - std::cos(next[0] + next[1]) > 1.0;
+    CHECK(step.result.terminated == above);
+    CHECK(step.result.reward == (above ? 0.0 : -1.0));
+  }
+}
+
+TEST_CASE("Acrobot without torque keeps its energy") {
+  const std::vector<double> start = {0.3, -0.2, 0.1, 0.2};
+  const double energy = acrobot_energy(start);
+  // The energy above the lowest point is about 0.8 J; RK4 at 0.2 s loses some 1e-4 of it a step.
+  const Step step = step_from("Acrobot-v1", start, 1.0f);
+  CHECK(acrobot_energy(step.state) == Approx(energy).margin(1e-3).epsilon(0.0));
+  // The torque acts on θ2 alone: the energy changes by its work.
+  const Step driven = step_from("Acrobot-v1", start, 2.0f);
+  const double work = driven.state[1] - start[1];
+  CHECK(std::abs(work) > 0.02);
+  CHECK(acrobot_energy(driven.state) - energy == Approx(work).margin(1e-3).epsilon(0.0));
+}
+
+TEST_CASE("Acrobot wraps its angles and clamps its speeds") {
+  const Step wrapped = step_from("Acrobot-v1", {kPi - 0.01, -kPi + 0.01, 2.0, -2.0}, 1.0f);
+  CHECK(wrapped.state[0] < -2.0);
+  CHECK(wrapped.state[1] > 2.0);
+  const Step fast = step_from("Acrobot-v1", {0.0, 0.0, 100.0, -200.0}, 1.0f);
+  CHECK(std::abs(fast.state[2]) == 4.0 * kPi);
+  CHECK(std::abs(fast.state[3]) == 9.0 * kPi);
+  // A state that makes no sense gives no endless loop.
+  CHECK(std::abs(step_from("Acrobot-v1", {1e300, 0.0, 0.0, 0.0}, 1.0f).state[0]) <= kPi);
+}
+
+TEST_CASE("Acrobot starts at float32 numbers") {
+  auto env = make_env("Acrobot-v1");
+  std::vector<double> observation(6);
+  env->reset(4, observation);
+  for (const double value : env->physical_state().state) {
+    CHECK(value == as_float32(value));
+    CHECK(std::abs(value) <= 0.1);
+  }
+}
+
+// ---- MountainCar
+
+TEST_CASE("MountainCar by hand") {
+  // v = 0.001 − 0.0025 cos(−1.5) = 0.001 − 0.0025 · 0.0707372016677029
+  const Step right = step_from("MountainCar-v0", {-0.5, 0.0}, 2.0f);
+  check_near(right.state, {-0.49917684300416926, 0.00082315699583074}, 1e-15);
+  CHECK(right.result.reward == -1.0);
+  CHECK_FALSE(right.result.terminated);
+  // Free: only the slope. Left: the push subtracted.
+  check_near(step_from("MountainCar-v0", {-0.5, 0.0}, 1.0f).state,
+             {-0.5 - 0.00017684300416926, -0.00017684300416926}, 1e-15);
+  check_near(step_from("MountainCar-v0", {-0.5, 0.0}, 0.0f).state,
+             {-0.5 - 0.00117684300416926, -0.00117684300416926}, 1e-15);
+  // The wall on the left stops the car; the speed is limited; so is the position on the right.
+  check_near(step_from("MountainCar-v0", {-1.19, -0.05}, 0.0f).state, {-1.2, 0.0}, 0.0);
+  check_near(step_from("MountainCar-v0", {-1.0, 0.07}, 2.0f).state, {-0.93, 0.07}, 1e-15);
+  check_near(step_from("MountainCar-v0", {0.59, 0.07}, 2.0f).state, {0.6, 0.07}, 0.0);
+}
+
+TEST_CASE("MountainCar ends at the goal and only when not rolling back") {
+  CHECK(step_from("MountainCar-v0", {0.46, 0.06}, 2.0f).result.terminated);
+  CHECK(step_from("MountainCar-v0", {0.46, 0.06}, 2.0f).result.reward == -1.0);
+  CHECK_FALSE(step_from("MountainCar-v0", {0.42, 0.06}, 2.0f).result.terminated);
+  CHECK_FALSE(step_from("MountainCar-v0", {0.58, -0.01}, 0.0f).result.terminated);
+}
+
+TEST_CASE("MountainCarContinuous clips the push but pays for all of it, and rounds its state") {
+  const Step step = step_from("MountainCarContinuous-v0", {-0.5, 0.0}, 3.0f);
+  const double velocity = 0.0015 - 0.00017684300416926;
+  CHECK(step.state[1] == as_float32(velocity));
+  CHECK(step.state[0] == as_float32(-0.5 + velocity));
+  CHECK(step.result.reward == Approx(-0.9).epsilon(1e-14));
+
+  const Step goal = step_from("MountainCarContinuous-v0", {0.42, 0.05}, 0.5f);
+  CHECK(goal.result.terminated);
+  CHECK(goal.result.reward == Approx(100.0 - 0.025).epsilon(1e-14));
+  CHECK_FALSE(step_from("MountainCarContinuous-v0", {0.38, 0.05}, 0.5f).result.terminated);
+  // A start is kept as given: rounding begins with the first step.
+  auto env = make_env("MountainCarContinuous-v0");
+  std::vector<double> observation(2);
+  env->reset(1, observation);
+  const double position = env->physical_state().state[0];
+  CHECK(position != as_float32(position));
+}
+
+// ---- what all have in common
+
+TEST_CASE("Specs name everything") {
+  for (const std::string& id : kIds) {
+    INFO(id);
+    const auto env = make_env(id);
+    const EnvSpec& spec = env->spec();
+    CHECK(spec.id == id);
+    CHECK(spec.family == "classic-control");
+    CHECK_FALSE(spec.summary.empty());
+    CHECK_FALSE(spec.reward.empty());
+    CHECK_FALSE(spec.termination.empty());
+    CHECK(spec.control_step > 0.0);
+    CHECK(spec.observation.labels.size() == static_cast<std::size_t>(spec.observation.size()));
+    CHECK(spec.action.labels.size() == 1);
+    CHECK(spec.reward_threshold.has_value() == (id != "Pendulum-v1"));
+  }
+  CHECK(make_env("CartPole-v1")->spec().time_limit == 500);
+  CHECK(make_env("CartPole-v1")->spec().reward_threshold == 475.0);
+  CHECK(make_env("Acrobot-v1")->spec().time_limit == 500);
+  CHECK(make_env("Acrobot-v1")->spec().reward_threshold == -100.0);
+  CHECK(make_env("MountainCar-v0")->spec().time_limit == 200);
+  CHECK(make_env("MountainCar-v0")->spec().reward_threshold == -110.0);
+  CHECK(make_env("MountainCarContinuous-v0")->spec().time_limit == 999);
+  CHECK(make_env("MountainCarContinuous-v0")->spec().reward_threshold == 90.0);
+  CHECK(make_env("Pendulum-v1")->spec().time_limit == 200);
+}
+
+TEST_CASE("Starts fill their box, evenly, and depend on the seed alone") {
+  const std::vector<std::vector<double>> halves = {
+      {0.1, 0.1, 0.1, 0.1}, {0.05, 0.05, 0.05, 0.05}, {0.1, 0.0}, {0.1, 0.0}, {kPi, 1.0}};
+  for (std::size_t k = 0; k < kIds.size(); ++k) {
+    INFO(kIds[k]);
+    auto env = make_env(kIds[k]);
+    std::vector<double> observation(static_cast<std::size_t>(env->spec().observation.size()));
+    env->reset_to(std::nullopt, observation);
+    const std::vector<double> centre = env->physical_state().state;
+    CHECK(centre[0] == (kIds[k].starts_with("MountainCar") ? -0.5 : 0.0));
+
+    constexpr int kEpisodes = 2000;
+    std::vector<double> sum(centre.size(), 0.0);
+    std::vector<double> furthest(centre.size(), 0.0);
+    for (int episode = 0; episode < kEpisodes; ++episode) {
+      env->reset(derive_key({static_cast<std::uint64_t>(episode)}), observation);
+      const std::vector<double> state = env->physical_state().state;
+      for (std::size_t i = 0; i < centre.size(); ++i) {
+        const double offset = state[i] - centre[i];
+        sum[i] += offset;
+        furthest[i] = std::max(furthest[i], std::abs(offset));
+      }
+    }
+    for (std::size_t i = 0; i < centre.size(); ++i) {
+      const double half = halves[k][i];
+      // Five standard errors of a uniform mean; the furthest of 2000 is within 1 % of the edge.
+      CHECK(std::abs(sum[i] / kEpisodes) <= 5.0 * half / std::sqrt(3.0 * kEpisodes));
+      CHECK(furthest[i] <= half * (1.0 + 1e-6));
+      CHECK(furthest[i] >= half * 0.99);
+    }
+
+    env->reset(77, observation);
+    const std::vector<double> first = env->physical_state().state;
+    env->reset(78, observation);
+    CHECK(env->physical_state().state != first);
+    env->reset(77, observation);
+    CHECK(env->physical_state().state == first);
+  }
+}
+
+TEST_CASE("Observations stay in their space and hold float32 numbers; a restored state replays") {
+  for (const std::string& id : kIds) {
+    INFO(id);
+    auto env = make_env(id);
+    auto other = make_env(id);
+    const EnvSpec& spec = env->spec();
+    RandomStream stream(6);
+    const auto draw = [&] {
+      if (spec.action.kind == Space::Kind::kDiscrete) {
+        return static_cast<float>(
+            stream.below(static_cast<std::uint64_t>(spec.action.counts.front())));
+      }
+      return static_cast<float>(stream.uniform(spec.action.low[0], spec.action.high[0]));
+    };
+    std::vector<double> observation(static_cast<std::size_t>(spec.observation.size()));
+    std::vector<double> observation_other(observation.size());
+    env->reset(3, observation);
+    for (int step = 0; step < 300; ++step) {
+      const std::vector<float> action = {draw()};
+      std::vector<std::byte> bytes;
+      StateWriter writer(bytes);
+      env->save_state(writer);
+      StateReader reader(bytes);
+      other->restore_state(reader);
+      REQUIRE(reader.remaining() == 0);
+
+      const StepResult result = env->step(action, observation);
+      const StepResult replayed = other->step(action, observation_other);
+      REQUIRE(observation == observation_other);
+      REQUIRE(result.reward == replayed.reward);
+      REQUIRE(env->physical_state().state == other->physical_state().state);
+
+      const std::vector<float> rounded(observation.begin(), observation.end());
+      REQUIRE(spec.observation.contains(rounded));
+      REQUIRE(std::equal(rounded.begin(), rounded.end(), observation.begin()));
+      if (result.terminated || result.truncated) env->reset(stream.bits(), observation);
+    }
+  }
+}
+
+TEST_CASE("Wrong actions and starts are refused, NaN in a box goes through the physics") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  for (const char* id : {"CartPole-v1", "Acrobot-v1", "MountainCar-v0"}) {
+    auto env = make_env(id);
+    std::vector<double> observation(6);
+    env->reset(1, observation);
+    for (const float bad : {-1.0f, 3.0f, 0.5f, kNan}) {
+      CHECK_THROWS_AS(env->step(std::vector<float>{bad}, observation), UsageError);
+    }
+  }
+  for (const char* id : {"Pendulum-v1", "MountainCarContinuous-v0"}) {
+    auto env = make_env(id);
+    std::vector<double> observation(3);
+    env->reset(1, observation);
+    CHECK(std::isnan(env->step(std::vector<float>{kNan}, observation).reward));
+  }
+  auto env = make_env("CartPole-v1");
+  std::vector<double> observation(4);
+  PhysicalState start;
+  start.state = {0.0, 0.0};
+  CHECK_THROWS_WITH(env->reset_to(start, observation),
+                    Catch::Contains("CartPole-v1") && Catch::Contains("expected 4"));
+}
+
+}  // namespace
+}  // namespace costate

@@ -1,0 +1,642 @@
+// The MuJoCo environments against independent truth: capsule volumes and closed forms for the
+// models, a cart-pole integrated here from its Lagrangian, free fall, and rewards and observations
+// recomputed from qpos and qvel.
+#include <array>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <mujoco/mujoco.h>
+#include <numbers>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include "envs/assets.h"
+#include "envs/env.h"
+#include "envs/mujoco/model.h"
+#include "envs/mujoco/tasks.h"
+#include "envs/random.h"
+
+using namespace costate;
+using Catch::Contains;
+
+namespace {
+
+constexpr double kPi = std::numbers::pi;
+
+/// Volume of a capsule with the given radius and half-length of its cylinder.
+double capsule_volume(double radius, double half_length) {
+  return kPi * radius * radius * 2.0 * half_length + 4.0 / 3.0 * kPi * std::pow(radius, 3);
+}
+
+/// A numeric vector of the model as a std::vector, for comparisons.
+std::vector<double> values(const mjtNum* from, int count) {
+  return {from, from + count};
+}
+
+std::vector<double> row(std::initializer_list<double> numbers) {
+  return numbers;
+}
+
+int id_of(const mjModel& model, mjtObj kind, const char* name) {
+  const int id = mj_name2id(&model, kind, name);
+  REQUIRE(id >= 0);
+  return id;
+}
+
+double body_mass(const mjModel& model, const char* body) {
+  return model.body_mass[id_of(model, mjOBJ_BODY, body)];
+}
+
+struct JointFacts {
+  const char* name;
+  mjtJoint type;
+  double axis_y;  // of a hinge
+  bool limited;
+  double low, high;
+  double damping, armature, stiffness;
+};
+
+void require_joints(const mjModel& model, const std::vector<JointFacts>& joints) {
+  REQUIRE(model.njnt == static_cast<int>(joints.size()));
+  REQUIRE(model.nq == model.njnt);
+  REQUIRE(model.nv == model.njnt);
+  for (int i = 0; i < model.njnt; ++i) {
+    const JointFacts& facts = joints[static_cast<std::size_t>(i)];
+    INFO("joint " << facts.name);
+    REQUIRE(std::string(mj_id2name(&model, mjOBJ_JOINT, i)) == facts.name);
+    REQUIRE(model.jnt_type[i] == facts.type);
+    if (facts.type == mjJNT_HINGE) {
+      REQUIRE(values(model.jnt_axis + 3 * i, 3) == row({0.0, facts.axis_y, 0.0}));
+    }
+    REQUIRE(static_cast<bool>(model.jnt_limited[i]) == facts.limited);
+    if (facts.limited) {
+      REQUIRE(model.jnt_range[2 * i] == Approx(facts.low));
+      REQUIRE(model.jnt_range[2 * i + 1] == Approx(facts.high).margin(1e-15));
+    }
+    REQUIRE(model.dof_damping[i] == facts.damping);
+    REQUIRE(model.dof_armature[i] == facts.armature);
+    REQUIRE(model.jnt_stiffness[i] == facts.stiffness);
+  }
+}
+
+void require_motors(const mjModel& model, const std::vector<double>& gears, double bound,
+                    int first_joint) {
+  REQUIRE(model.nu == static_cast<int>(gears.size()));
+  for (int i = 0; i < model.nu; ++i) {
+    REQUIRE(model.actuator_trntype[i] == mjTRN_JOINT);
+    REQUIRE(model.actuator_trnid[2 * i] == first_joint + i);
+    REQUIRE(model.actuator_gear[6 * i] == gears[static_cast<std::size_t>(i)]);
+    REQUIRE(model.actuator_ctrllimited[i]);
+    REQUIRE(values(model.actuator_ctrlrange + 2 * i, 2) == row({-bound, bound}));
+  }
+}
+
+/// An environment with the buffers to drive it.
+struct Driver {
+  explicit Driver(std::unique_ptr<Env> made)
+      : env(std::move(made)),
+        observation(static_cast<std::size_t>(env->spec().observation.size())),
+        action(static_cast<std::size_t>(env->spec().action.size())) {}
+
+  StepResult step() { return env->step(action, observation); }
+  StepResult step_randomly(RandomStream& random, double scale = 1.0) {
+    for (std::size_t i = 0; i < action.size(); ++i) {
+      action[i] =
+          static_cast<float>(scale * random.uniform(-1.0, 1.0) * env->spec().action.high[i]);
+    }
+    return step();
+  }
+  void start_at(std::vector<double> qpos, std::vector<double> qvel) {
+    env->reset_to(PhysicalState{std::move(qpos), std::move(qvel), {}}, observation);
+  }
+  std::vector<double> qpos() const { return env->physical_state().qpos; }
+  std::vector<double> qvel() const { return env->physical_state().qvel; }
+
+  std::unique_ptr<Env> env;
+  std::vector<double> observation;
+  std::vector<float> action;
+};
+
+using Maker = std::unique_ptr<Env> (*)();
+constexpr std::array<Maker, 4> kMakers = {make_half_cheetah, make_hopper, make_walker2d,
+                                          make_inverted_pendulum};
+
+/// A folder of this process alone: tests may run at the same time.
+std::filesystem::path own_folder() {
+  return std::filesystem::temp_directory_path() /
+         ("costate_mujoco_test_" + std::to_string(getpid()));
+}
+
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(double)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("HalfCheetah's model compiles to the facts") {
+  const auto shared = shared_model(asset_path("half_cheetah.xml"));
+  const mjModel& m = *shared;
+  CHECK(m.opt.timestep == 0.01);
+  CHECK(m.opt.integrator == mjINT_EULER);
+  CHECK(values(m.opt.gravity, 3) == row({0, 0, -9.81}));
+  require_joints(m, {{"rootx", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                     {"rootz", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                     {"rooty", mjJNT_HINGE, 1, false, 0, 0, 0, 0, 0},
+                     {"bthigh", mjJNT_HINGE, 1, true, -0.52, 1.05, 6, 0.1, 240},
+                     {"bshin", mjJNT_HINGE, 1, true, -0.785, 0.785, 4.5, 0.1, 180},
+                     {"bfoot", mjJNT_HINGE, 1, true, -0.4, 0.785, 3, 0.1, 120},
+                     {"fthigh", mjJNT_HINGE, 1, true, -1, 0.7, 4.5, 0.1, 180},
+                     {"fshin", mjJNT_HINGE, 1, true, -1.2, 0.87, 3, 0.1, 120},
+                     {"ffoot", mjJNT_HINGE, 1, true, -0.5, 0.5, 1.5, 0.1, 60}});
+  require_motors(m, {120, 90, 60, 120, 60, 30}, 1.0, 3);
+  CHECK(values(m.qpos0, m.nq) == std::vector<double>(9, 0.0));
+
+  // Densities are equal, so masses are 14 kg shared out by volume.
+  const std::array<std::pair<const char*, double>, 7> volumes = {
+      {{"torso", capsule_volume(0.046, 0.5) + capsule_volume(0.046, 0.15)},
+       {"bthigh", capsule_volume(0.046, 0.145)},
+       {"bshin", capsule_volume(0.046, 0.15)},
+       {"bfoot", capsule_volume(0.046, 0.094)},
+       {"fthigh", capsule_volume(0.046, 0.133)},
+       {"fshin", capsule_volume(0.046, 0.106)},
+       {"ffoot", capsule_volume(0.046, 0.07)}}};
+  double total = 0.0;
+  for (const auto& [name, volume] : volumes) total += volume;
+  for (const auto& [name, volume] : volumes) {
+    CHECK(body_mass(m, name) == Approx(14.0 * volume / total).epsilon(1e-12));
+  }
+  for (int geom = 0; geom < m.ngeom; ++geom) {
+    CHECK(m.geom_contype[geom] == 1);
+    CHECK(m.geom_conaffinity[geom] == (geom == 0 ? 1 : 0));
+    CHECK(m.geom_condim[geom] == 3);
+    CHECK(values(m.geom_friction + 3 * geom, 3) == row({0.4, 0.1, 0.1}));
+    CHECK(values(m.geom_solimp + mjNIMP * geom, 3) == row({0.0, 0.8, 0.01}));
+    CHECK(values(m.geom_solref + mjNREF * geom, 2) == row({0.02, 1.0}));
+  }
+  for (int joint = 3; joint < m.njnt; ++joint) {
+    CHECK(values(m.jnt_solimp + mjNIMP * joint, 3) == row({0.0, 0.8, 0.03}));
+  }
+  CHECK(values(m.body_pos + 3 * id_of(m, mjOBJ_BODY, "torso"), 3) == row({0, 0, 0.7}));
+  CHECK(values(m.body_pos + 3 * id_of(m, mjOBJ_BODY, "ffoot"), 3) == row({0.13, 0, -0.18}));
+}
+
+TEST_CASE("Hopper's model compiles to the facts") {
+  const auto shared = shared_model(asset_path("hopper.xml"));
+  const mjModel& m = *shared;
+  const double degree = kPi / 180.0;
+  CHECK(m.opt.timestep == 0.002);
+  CHECK(m.opt.integrator == mjINT_RK4);
+  require_joints(m, {{"rootx", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                     {"rootz", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                     {"rooty", mjJNT_HINGE, 1, false, 0, 0, 0, 0, 0},
+                     {"thigh", mjJNT_HINGE, -1, true, -150 * degree, 0, 1, 1, 0},
+                     {"leg", mjJNT_HINGE, -1, true, -150 * degree, 0, 1, 1, 0},
+                     {"foot", mjJNT_HINGE, -1, true, -45 * degree, 45 * degree, 1, 1, 0}});
+  require_motors(m, {200, 200, 200}, 1.0, 3);
+  CHECK(values(m.qpos0, m.nq) == row({0, 1.25, 0, 0, 0, 0}));
+  CHECK(body_mass(m, "torso") == Approx(1000 * capsule_volume(0.05, 0.2)).epsilon(1e-12));
+  CHECK(body_mass(m, "thigh") == Approx(1000 * capsule_volume(0.05, 0.225)).epsilon(1e-12));
+  CHECK(body_mass(m, "leg") == Approx(1000 * capsule_volume(0.04, 0.25)).epsilon(1e-12));
+  CHECK(body_mass(m, "foot") == Approx(1000 * capsule_volume(0.06, 0.195)).epsilon(1e-12));
+  const std::array<double, 5> friction = {1, 0.9, 0.9, 0.9, 2};
+  for (int geom = 0; geom < m.ngeom; ++geom) {
+    CHECK(m.geom_contype[geom] == 1);
+    CHECK(m.geom_conaffinity[geom] == 1);
+    CHECK(m.geom_condim[geom] == (geom == 0 ? 3 : 1));
+    CHECK(m.geom_margin[geom] == 0.001);
+    CHECK(values(m.geom_friction + 3 * geom, 3) ==
+          row({friction[static_cast<std::size_t>(geom)], 0.005, 0.0001}));
+    CHECK(values(m.geom_solimp + mjNIMP * geom, 3) == row({0.8, 0.8, 0.01}));
+  }
+}
+
+TEST_CASE("Walker2d's model compiles to the facts") {
+  const auto shared = shared_model(asset_path("walker2d.xml"));
+  const mjModel& m = *shared;
+  const double degree = kPi / 180.0;
+  CHECK(m.opt.timestep == 0.002);
+  CHECK(m.opt.integrator == mjINT_RK4);
+  std::vector<JointFacts> joints = {{"rootx", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                                    {"rootz", mjJNT_SLIDE, 0, false, 0, 0, 0, 0, 0},
+                                    {"rooty", mjJNT_HINGE, 1, false, 0, 0, 0, 0, 0}};
+  for (const auto& leg :
+       {std::array{"thigh", "leg", "foot"}, std::array{"thigh_left", "leg_left", "foot_left"}}) {
+    joints.push_back({leg[0], mjJNT_HINGE, -1, true, -150 * degree, 0, 0.1, 0.01, 0});
+    joints.push_back({leg[1], mjJNT_HINGE, -1, true, -150 * degree, 0, 0.1, 0.01, 0});
+    joints.push_back({leg[2], mjJNT_HINGE, -1, true, -45 * degree, 45 * degree, 0.1, 0.01, 0});
+  }
+  require_joints(m, joints);
+  require_motors(m, std::vector<double>(6, 100.0), 1.0, 3);
+  CHECK(values(m.qpos0, m.nq) == row({0, 1.25, 0, 0, 0, 0, 0, 0, 0}));
+  CHECK(body_mass(m, "torso") == Approx(1000 * capsule_volume(0.05, 0.2)).epsilon(1e-12));
+  for (const std::string side : {"", "_left"}) {
+    CHECK(body_mass(m, ("thigh" + side).c_str()) ==
+          Approx(1000 * capsule_volume(0.05, 0.225)).epsilon(1e-12));
+    CHECK(body_mass(m, ("leg" + side).c_str()) ==
+          Approx(1000 * capsule_volume(0.04, 0.25)).epsilon(1e-12));
+    CHECK(body_mass(m, ("foot" + side).c_str()) ==
+          Approx(1000 * capsule_volume(0.06, 0.1)).epsilon(1e-12));
+  }
+  const std::array<double, 8> friction = {0.7, 0.9, 0.9, 0.9, 1.9, 0.9, 0.9, 1.9};
+  for (int geom = 0; geom < m.ngeom; ++geom) {
+    CHECK(m.geom_contype[geom] == 1);
+    CHECK(m.geom_conaffinity[geom] == (geom == 0 ? 1 : 0));
+    CHECK(m.geom_condim[geom] == 3);
+    CHECK(m.geom_margin[geom] == 0.0);
+    CHECK(values(m.geom_friction + 3 * geom, 3) ==
+          row({friction[static_cast<std::size_t>(geom)], 0.1, 0.1}));
+    CHECK(values(m.geom_solimp + mjNIMP * geom, 3) == row({0.9, 0.95, 0.001}));
+  }
+}
+
+TEST_CASE("InvertedPendulum's model compiles to the facts") {
+  const auto shared = shared_model(asset_path("inverted_pendulum.xml"));
+  const mjModel& m = *shared;
+  CHECK(m.opt.timestep == 0.02);
+  CHECK(m.opt.integrator == mjINT_RK4);
+  require_joints(m, {{"slider", mjJNT_SLIDE, 0, true, -1, 1, 1, 0, 0},
+                     {"hinge", mjJNT_HINGE, 1, true, -kPi / 2, kPi / 2, 1, 0, 0}});
+  require_motors(m, {100}, 3.0, 0);
+  CHECK(body_mass(m, "cart") == Approx(1000 * capsule_volume(0.1, 0.1)).epsilon(1e-12));
+  CHECK(body_mass(m, "pole") ==
+        Approx(1000 * capsule_volume(0.049, 0.5 * std::hypot(0.001, 0.6))).epsilon(1e-12));
+  for (int geom = 0; geom < m.ngeom; ++geom) CHECK(m.geom_contype[geom] == 0);
+}
+
+TEST_CASE("specs state limits, thresholds, bounds and durations") {
+  struct Facts {
+    const char* id;
+    int observation, action;
+    double bound, control_step;
+    std::optional<double> threshold;
+  };
+  const std::array<Facts, 4> facts = {{{"HalfCheetah-v5", 17, 6, 1.0, 0.05, 4800.0},
+                                       {"Hopper-v5", 11, 3, 1.0, 0.008, 3800.0},
+                                       {"Walker2d-v5", 17, 6, 1.0, 0.008, std::nullopt},
+                                       {"InvertedPendulum-v5", 4, 1, 3.0, 0.04, 950.0}}};
+  for (std::size_t i = 0; i < facts.size(); ++i) {
+    const auto env = kMakers[i]();
+    const EnvSpec& spec = env->spec();
+    INFO(spec.id);
+    CHECK(spec.id == facts[i].id);
+    CHECK(spec.family == "mujoco");
+    CHECK(spec.observation.size() == facts[i].observation);
+    CHECK(spec.observation.labels.size() == spec.observation.low.size());
+    CHECK_FALSE(spec.observation.bounded());
+    CHECK(spec.action.size() == facts[i].action);
+    CHECK(spec.action.labels.size() == spec.action.low.size());
+    for (const double low : spec.action.low) CHECK(low == -facts[i].bound);
+    for (const double high : spec.action.high) CHECK(high == facts[i].bound);
+    CHECK(spec.control_step == Approx(facts[i].control_step).epsilon(1e-14));
+    CHECK(spec.time_limit == 1000);
+    CHECK(spec.reward_threshold == facts[i].threshold);
+  }
+}
+
+TEST_CASE("resets add noise to qpos, then to qvel, from the seed's stream") {
+  const auto widths = std::array{0.1, 0.005, 0.005, 0.01};
+  for (std::size_t task = 0; task < kMakers.size(); ++task) {
+    Driver driver(kMakers[task]());
+    INFO(driver.env->spec().id);
+    driver.env->reset_to(std::nullopt, driver.observation);
+    std::vector<double> qpos = driver.qpos();
+    std::vector<double> qvel = driver.qvel();
+    CHECK(qvel == std::vector<double>(qvel.size(), 0.0));
+
+    driver.env->reset(42, driver.observation);
+    RandomStream random(42);
+    for (double& q : qpos) q += random.uniform(-widths[task], widths[task]);
+    for (double& v : qvel) {
+      v = task == 0 ? 0.1 * random.normal() : random.uniform(-widths[task], widths[task]);
+    }
+    CHECK(driver.qpos() == qpos);
+    CHECK(driver.qvel() == qvel);
+  }
+}
+
+TEST_CASE("HalfCheetah's observation and reward follow from qpos and qvel") {
+  Driver driver(make_half_cheetah());
+  RandomStream random(1);
+  driver.env->reset(1, driver.observation);
+  for (int i = 0; i < 200; ++i) {
+    const double x = driver.qpos()[0];
+    const StepResult result = driver.step_randomly(random, 1.5);
+    const auto qpos = driver.qpos();
+    const auto qvel = driver.qvel();
+    double squares = 0.0;
+    for (const float a : driver.action) squares += double{a} * double{a};
+    CHECK(result.reward == Approx((qpos[0] - x) / 0.05 - 0.1 * squares).epsilon(1e-12));
+    CHECK_FALSE(result.terminated);
+    std::vector<double> expected(qpos.begin() + 1, qpos.end());
+    expected.insert(expected.end(), qvel.begin(), qvel.end());
+    CHECK(driver.observation == expected);
+  }
+}
+
+TEST_CASE("Hopper's and Walker2d's observations and rewards follow from qpos and qvel") {
+  for (const bool walker : {false, true}) {
+    Driver driver(walker ? make_walker2d() : make_hopper());
+    INFO(driver.env->spec().id);
+    RandomStream random(2);
+    driver.env->reset(1, driver.observation);
+    int healthy_steps = 0;
+    int unhealthy_steps = 0;
+    bool clipped = false;
+    for (int i = 0; i < 300; ++i) {
+      const double x = driver.qpos()[0];
+      // Actions that are held for a while make joints fast enough for the clip.
+      const StepResult result = i % 20 == 0 ? driver.step_randomly(random, 2.0) : driver.step();
+      const auto qpos = driver.qpos();
+      const auto qvel = driver.qvel();
+      const bool healthy = walker ? qpos[1] > 0.8 && qpos[1] < 2.0 && std::abs(qpos[2]) < 1.0
+                                  : qpos[1] > 0.7 && std::abs(qpos[2]) < 0.2;
+      ++(healthy ? healthy_steps : unhealthy_steps);
+      double squares = 0.0;
+      for (const float a : driver.action) squares += double{a} * double{a};
+      const double reward = (qpos[0] - x) / 0.008 + (healthy ? 1.0 : 0.0) - 0.001 * squares;
+      CHECK(result.reward == Approx(reward).epsilon(1e-12));
+      CHECK(result.terminated == !healthy);
+      for (std::size_t k = 1; k < qpos.size(); ++k) CHECK(driver.observation[k - 1] == qpos[k]);
+      for (std::size_t k = 0; k < qvel.size(); ++k) {
+        const double v = std::min(10.0, std::max(-10.0, qvel[k]));
+        CHECK(driver.observation[qpos.size() - 1 + k] == v);
+        clipped = clipped || v != qvel[k];
+      }
+    }
+    CHECK(healthy_steps > 0);
+    CHECK(unhealthy_steps > 0);
+    CHECK(clipped);
+  }
+}
+
+TEST_CASE("tasks terminate at their boundaries") {
+  const auto terminates = [](Maker make, std::vector<double> qpos, std::vector<double> qvel) {
+    Driver driver(make());
+    driver.start_at(std::move(qpos), std::move(qvel));
+    return driver.step().terminated;
+  };
+  const std::vector<double> rest6(6, 0.0);
+  const std::vector<double> rest9(9, 0.0);
+  // Free fall over 8 ms takes off 0.31 mm and turns nothing, so 1 mm around a bound is decisive.
+  // The hopper's legs are folded away from the floor.
+  CHECK_FALSE(terminates(make_hopper, {0, 0.7015, 0, -1.5, -2.5, 0}, rest6));
+  CHECK(terminates(make_hopper, {0, 0.6995, 0, -1.5, -2.5, 0}, rest6));
+  for (const double sign : {1.0, -1.0}) {
+    CHECK_FALSE(terminates(make_hopper, {0, 4, sign * 0.1999, 0, 0, 0}, rest6));
+    CHECK(terminates(make_hopper, {0, 4, sign * 0.2001, 0, 0, 0}, rest6));
+    // Angles and velocities outside (−100, 100); one that terminates no other way.
+    CHECK_FALSE(terminates(make_hopper, {0, 4, 0, 0, 0, 0}, {sign * 99, 0, 0, 0, 0, 0}));
+    CHECK(terminates(make_hopper, {0, 4, 0, 0, 0, 0}, {sign * 101, 0, 0, 0, 0, 0}));
+    CHECK_FALSE(terminates(make_walker2d, {0, 1.9, sign * 0.999, 0, 0, 0, 0, 0, 0}, rest9));
+    CHECK(terminates(make_walker2d, {0, 1.9, sign * 1.001, 0, 0, 0, 0, 0, 0}, rest9));
+    CHECK_FALSE(terminates(make_inverted_pendulum, {0, sign * 0.19}, {0, 0}));
+    CHECK(terminates(make_inverted_pendulum, {0, sign * 0.201}, {0, 0}));
+  }
+  // A hopper may be anywhere along x, and as high as it likes.
+  CHECK_FALSE(terminates(make_hopper, {1000, 1000, 0, 0, 0, 0}, rest6));
+  CHECK_FALSE(terminates(make_walker2d, {0, 1.9995, 0, 0, 0, 0, 0, 0, 0}, rest9));
+  CHECK(terminates(make_walker2d, {0, 2.001, 0, 0, 0, 0, 0, 0, 0}, rest9));
+  CHECK(terminates(make_walker2d, {0, 0.799, 0, -1.5, -2.5, 0, -1.5, -2.5, 0}, rest9));
+
+  Driver pendulum(make_inverted_pendulum());
+  pendulum.start_at({0, 0.1}, {0, 0});
+  CHECK(pendulum.step().reward == 1.0);
+  pendulum.start_at({0, 0.3}, {0, 0});
+  CHECK(pendulum.step().reward == 0.0);
+}
+
+TEST_CASE("bodies in free fall follow the closed form") {
+  // RK4 is exact for a constant acceleration.
+  Driver hopper(make_hopper());
+  hopper.start_at({0, 20, 0.1, -0.4, -0.7, 0.2}, std::vector<double>(6, 0.0));
+  for (int i = 0; i < 50; ++i) hopper.step();
+  const double t = 50 * 0.008;
+  CHECK(hopper.qpos()[1] == Approx(20 - 0.5 * 9.81 * t * t).epsilon(1e-9));
+  CHECK(hopper.qvel()[1] == Approx(-9.81 * t).epsilon(1e-9));
+  CHECK(hopper.qpos()[3] == Approx(-0.4).epsilon(1e-9));
+  CHECK(hopper.qvel()[4] == Approx(0.0).margin(1e-9));
+
+  // Semi-implicit Euler: v_n = −g·n·h, z_n = z_0 − g·h²·n(n+1)/2. Springs are at rest.
+  Driver cheetah(make_half_cheetah());
+  std::vector<double> start(9, 0.0);
+  start[1] = 20;
+  cheetah.start_at(start, std::vector<double>(9, 0.0));
+  for (int i = 0; i < 10; ++i) cheetah.step();
+  CHECK(cheetah.qpos()[1] == Approx(20 - 9.81 * 1e-4 * 50 * 51 / 2).epsilon(1e-12));
+  CHECK(cheetah.qvel()[1] == Approx(-9.81 * 0.5).epsilon(1e-12));
+}
+
+TEST_CASE("InvertedPendulum agrees with a cart-pole integrated from its Lagrangian") {
+  // Cart x, pole angle θ about +y; the pole's centre of mass sits at (dx, dz) when θ = 0.
+  const double radius = 0.049;
+  const double length = std::hypot(0.001, 0.6);
+  const double cart = 1000 * capsule_volume(0.1, 0.1);
+  const double cylinder = 1000 * kPi * radius * radius * length;
+  const double ball = 1000 * 4.0 / 3.0 * kPi * std::pow(radius, 3);
+  const double pole = cylinder + ball;
+  const double dx = 0.0005;
+  const double dz = 0.3;
+  const double inertia =
+      cylinder * (3 * radius * radius + length * length) / 12 +
+      ball * (0.4 * radius * radius + length * length / 4 + 3.0 / 8.0 * length * radius);
+  using State = std::array<double, 4>;  // x, θ, x', θ'
+  const auto derivative = [&](const State& s, double force) {
+    const double com_x = dx * std::cos(s[1]) + dz * std::sin(s[1]);   // relative to the cart
+    const double com_z = -dx * std::sin(s[1]) + dz * std::cos(s[1]);  // = d com_x / dθ
+    const double m11 = cart + pole;
+    const double m12 = pole * com_z;
+    const double m22 = inertia + pole * (dx * dx + dz * dz);
+    const double f1 = force - s[2] + pole * com_x * s[3] * s[3];
+    const double f2 = -s[3] + pole * 9.81 * com_x;
+    const double det = m11 * m22 - m12 * m12;
+    return State{s[2], s[3], (m22 * f1 - m12 * f2) / det, (m11 * f2 - m12 * f1) / det};
+  };
+  const auto rk4 = [&](const State& s, double force, double h) {
+    const auto at = [&](const State& k, double step) {
+      State moved = s;
+      for (std::size_t i = 0; i < 4; ++i) moved[i] += step * k[i];
+      return moved;
+    };
+    const State k1 = derivative(s, force);
+    const State k2 = derivative(at(k1, h / 2), force);
+    const State k3 = derivative(at(k2, h / 2), force);
+    const State k4 = derivative(at(k3, h), force);
+    State next = s;
+    for (std::size_t i = 0; i < 4; ++i) next[i] += h / 6 * (k1[i] + 2 * k2[i] + 2 * k3[i] + k4[i]);
+    return next;
+  };
+
+  Driver driver(make_inverted_pendulum());
+  State state = {0.05, 0.1, -0.2, -0.3};
+  driver.start_at({state[0], state[1]}, {state[2], state[3]});
+  RandomStream random(3);
+  for (int i = 0; i < 15; ++i) {
+    driver.action[0] = static_cast<float>(random.uniform(-0.2, 0.2));
+    if (i == 5) driver.action[0] = 7.0f;  // clamped to 3 by the actuator
+    if (i == 6) driver.action[0] = -7.0f;
+    driver.step();
+    const double force = 100.0 * std::min(3.0, std::max(-3.0, double{driver.action[0]}));
+    for (int k = 0; k < 2; ++k) state = rk4(state, force, 0.02);
+    REQUIRE(std::abs(state[0]) < 0.95);  // off the rail's ends, which the formula does not know
+    REQUIRE(std::abs(state[1]) < 1.5);
+    for (std::size_t k = 0; k < 4; ++k) {
+      CHECK(driver.observation[k] == Approx(state[k]).epsilon(1e-9).margin(1e-10));
+    }
+  }
+}
+
+TEST_CASE("saving and restoring in mid-episode is bit-exact, with contacts") {
+  for (const Maker make : kMakers) {
+    Driver original(make());
+    Driver restored(make());
+    INFO(original.env->spec().id);
+    RandomStream random(4);
+    original.env->reset(1, original.observation);
+    restored.env->reset(2, restored.observation);
+    for (int i = 0; i < 30; ++i) original.step_randomly(random);
+    std::vector<std::byte> bytes;
+    StateWriter writer(bytes);
+    original.env->save_state(writer);
+    StateReader reader(bytes);
+    restored.env->restore_state(reader);
+    CHECK(reader.remaining() == 0);
+    for (int i = 0; i < 200; ++i) {
+      const StepResult a = original.step_randomly(random);
+      restored.action = original.action;
+      const StepResult b = restored.step();
+      REQUIRE(same_bits(original.observation, restored.observation));
+      REQUIRE(same_bits({a.reward}, {b.reward}));
+      REQUIRE(same_bits(original.qpos(), restored.qpos()));
+    }
+    bytes.pop_back();
+    StateReader too_short(bytes);
+    CHECK_THROWS_AS(restored.env->restore_state(too_short), Error);
+  }
+}
+
+TEST_CASE("a given start leaves no trace of what was before") {
+  Driver used(make_half_cheetah());
+  Driver fresh(make_half_cheetah());
+  RandomStream random(5);
+  used.env->reset(1, used.observation);
+  for (int i = 0; i < 50; ++i) used.step_randomly(random);
+  const auto state = used.env->physical_state();
+  for (Driver* driver : {&used, &fresh}) {
+    driver->start_at(state.qpos, state.qvel);
+    CHECK(driver->qpos() == state.qpos);
+    CHECK(driver->qvel() == state.qvel);
+  }
+  CHECK(same_bits(used.observation, fresh.observation));
+  for (int i = 0; i < 50; ++i) {
+    used.step_randomly(random);
+    fresh.action = used.action;
+    fresh.step();
+    REQUIRE(same_bits(used.observation, fresh.observation));
+  }
+  CHECK_THROWS_WITH(used.start_at({1, 2}, std::vector<double>(9, 0.0)),
+                    Contains("HalfCheetah-v5") && Contains("9 qpos and 9 qvel, got 2 qpos"));
+}
+
+TEST_CASE("buffers never overflow, whatever the pose") {
+  // Deep in the floor every capsule touches it in two points, and wild angles exceed all limits.
+  for (const Maker make : kMakers) {
+    Driver driver(make());
+    INFO(driver.env->spec().id);
+    RandomStream random(6);
+    for (int trial = 0; trial < 500; ++trial) {
+      std::vector<double> qpos(driver.qpos().size());
+      std::vector<double> qvel(driver.qvel().size());
+      for (double& q : qpos) q = random.uniform(-4, 4);
+      for (double& v : qvel) v = random.uniform(-20, 20);
+      if (qpos.size() > 2) qpos[1] = random.uniform(-6, 1);
+      driver.start_at(qpos, qvel);
+      for (int i = 0; i < 4; ++i) REQUIRE_NOTHROW(driver.step_randomly(random, 1000.0));
+    }
+  }
+}
+
+namespace {
+
+std::size_t allocated = 0;
+
+void* counting_malloc(std::size_t size) {
+  allocated += size;
+  return std::aligned_alloc(64, (size + 63) / 64 * 64);
+}
+
+}  // namespace
+
+TEST_CASE("an environment of a model that is loaded takes less than 300 kB") {
+  for (const Maker make : kMakers) {
+    const auto first = make();
+    allocated = 0;
+    mju_user_malloc = counting_malloc;
+    mju_user_free = std::free;
+    const auto second = make();
+    mju_user_malloc = nullptr;
+    INFO(second->spec().id);
+    CHECK(allocated > 10'000);
+    CHECK(allocated < 300'000);
+  }
+  mju_user_free = nullptr;
+}
+
+TEST_CASE("a diverging simulation is an Error and can be reset") {
+  Driver driver(make_half_cheetah());
+  std::vector<double> speeds(9, 0.0);
+  speeds[3] = 1e11;
+  driver.start_at(std::vector<double>(9, 0.0), speeds);
+  CHECK_THROWS_WITH(driver.step(), Contains("HalfCheetah-v5") && Contains("qvel diverged"));
+  driver.env->reset(1, driver.observation);
+  CHECK_NOTHROW(driver.step());
+
+  driver.action[2] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH(driver.step(), Contains("an action is not a finite number"));
+  driver.action[2] = 0.0f;
+  driver.env->reset(1, driver.observation);
+  CHECK_NOTHROW(driver.step());
+}
+
+TEST_CASE("MuJoCo's errors are thrown, and it leaves no log file behind") {
+  namespace fs = std::filesystem;
+  const fs::path folder = own_folder();
+  fs::create_directories(folder);
+  const fs::path before = fs::current_path();
+  fs::current_path(folder);
+
+  const auto model = shared_model(asset_path("hopper.xml"));
+  CHECK(shared_model(asset_path("hopper.xml")) == model);
+  CHECK_THROWS_WITH(mju_error("out of stack"), Contains("out of stack"));
+  // The same through frames of MuJoCo's own C code.
+  const std::unique_ptr<mjData, void (*)(mjData*)> data(mj_makeData(model.get()), mj_deleteData);
+  CHECK_THROWS_AS(mj_stackAlloc(data.get(), 1 << 28), Error);
+  mju_warning("nothing to see");
+
+  std::ofstream("broken.xml") << "<mujoco><worldbody><body><geom size=\"x\"/></body></worldbody>";
+  CHECK_THROWS_WITH(shared_model(folder / "broken.xml"), Contains("broken.xml") && !Contains("\n"));
+  CHECK_THROWS_WITH(asset_path("no_such.xml"), Contains("no_such.xml") && Contains("COSTATE_DATA"));
+  CHECK_FALSE(fs::exists("MUJOCO_LOG.TXT"));
+
+  fs::current_path(before);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("COSTATE_DATA goes before the installed data") {
+  namespace fs = std::filesystem;
+  const fs::path folder = own_folder();
+  fs::create_directories(folder / "assets");
+  std::ofstream(folder / "assets" / "hopper.xml") << "<mujoco/>";
+  const char* set_before = std::getenv("COSTATE_DATA");
+  const std::string saved = set_before != nullptr ? set_before : "";
+  setenv("COSTATE_DATA", folder.c_str(), 1);
+  CHECK(asset_path("hopper.xml") == folder / "assets" / "hopper.xml");
+  CHECK_THROWS_WITH(asset_path("no_such.xml"), Contains(folder.string()));
+  set_before != nullptr ? setenv("COSTATE_DATA", saved.c_str(), 1) : unsetenv("COSTATE_DATA");
+  fs::remove_all(folder);
+}
