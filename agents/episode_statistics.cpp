@@ -6,7 +6,10 @@
 namespace costate {
 
 EpisodeStatistics::EpisodeStatistics(int envs)
-    : running_return_(envs), running_length_(envs), last_returns_(kWindow), last_lengths_(kWindow) {}
+    : running_return_(envs),
+      running_length_(envs),
+      last_returns_(kWindow),
+      last_lengths_(kWindow) {}
 
 void EpisodeStatistics::add(int env, double reward, bool ended) {
   running_return_[env] += reward;

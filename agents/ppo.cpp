@@ -118,7 +118,9 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
 
 Ppo::~Ppo() = default;
 
-bool Ppo::done() const { return total_steps_ - runtime_.steps() < runtime_.envs(); }
+bool Ppo::done() const {
+  return total_steps_ - runtime_.steps() < runtime_.envs();
+}
 
 void Ppo::collect() {
   const std::int64_t left = (total_steps_ - runtime_.steps()) / runtime_.envs();

@@ -6,20 +6,20 @@
 
 namespace costate {
 
-/// Row n·T + t is step t of environment n, so that the rows of one environment, and those of a shard
-/// of neighbours, are contiguous.
+/// Row n·T + t is step t of environment n, so that the rows of one environment, and those of a
+/// shard of neighbours, are contiguous.
 struct RolloutBuffer {
   int envs = 0;   ///< N
   int steps = 0;  ///< T
 
-  std::vector<float> observations;      ///< [N·T, obs] as the policy saw them (normalised)
-  std::vector<float> raw_observations;  ///< [N·T, obs] as the environment gave them
-  std::vector<float> raw_actions;       ///< [N·T, action] the distribution's own sample
-  std::vector<float> actions;           ///< [N·T, action] as executed, in the environment's units
-  std::vector<float> distribution;      ///< [N·T, P]
-  std::vector<float> log_probs;         ///< [N·T] of the raw action
-  std::vector<double> raw_rewards;      ///< [N·T] as the environment gave them
-  std::vector<float> rewards;           ///< [N·T] as the learner sees them (normalised)
+  std::vector<float> observations;       ///< [N·T, obs] as the policy saw them (normalised)
+  std::vector<float> raw_observations;   ///< [N·T, obs] as the environment gave them
+  std::vector<float> raw_actions;        ///< [N·T, action] the distribution's own sample
+  std::vector<float> actions;            ///< [N·T, action] as executed, in the environment's units
+  std::vector<float> distribution;       ///< [N·T, P]
+  std::vector<float> log_probs;          ///< [N·T] of the raw action
+  std::vector<double> raw_rewards;       ///< [N·T] as the environment gave them
+  std::vector<float> rewards;            ///< [N·T] as the learner sees them (normalised)
   std::vector<std::uint8_t> terminated;  ///< [N·T]
   std::vector<std::uint8_t> truncated;   ///< [N·T]
   std::vector<float> values;             ///< [N·T] V of the observation

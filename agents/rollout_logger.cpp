@@ -25,7 +25,9 @@ void for_each_column(EpisodeType& e, F f) {
   f("values", e.values);
 }
 
-std::string open_name(std::size_t env) { return "rollouts/open/" + std::to_string(env) + "/"; }
+std::string open_name(std::size_t env) {
+  return "rollouts/open/" + std::to_string(env) + "/";
+}
 
 }  // namespace
 

@@ -41,8 +41,8 @@ class RolloutLogger {
   /// environments.
   void start_episode(int env, const VectorEnv& vector);
 
-  /// Takes the buffer's steps; `final_observations` holds one row for each episode that ended in the
-  /// buffer, in row order. `first_step` is the training step count before the buffer.
+  /// Takes the buffer's steps; `final_observations` holds one row for each episode that ended in
+  /// the buffer, in row order. `first_step` is the training step count before the buffer.
   void consume(const RolloutBuffer& buffer, std::span<const float> final_observations,
                std::int64_t first_step);
 
@@ -58,8 +58,8 @@ class RolloutLogger {
   RolloutLogConfig config_;
   RolloutHeader header_;
   std::unique_ptr<RolloutWriter> writer_;
-  std::vector<Episode> open_;                       // [N] the running episode of each environment
-  std::vector<std::vector<EpisodeStart>> starts_;   // [N] resets not yet consumed, oldest first
+  std::vector<Episode> open_;                      // [N] the running episode of each environment
+  std::vector<std::vector<EpisodeStart>> starts_;  // [N] resets not yet consumed, oldest first
 };
 
 }  // namespace costate

@@ -25,7 +25,9 @@ void load_bytes(const Checkpoint& checkpoint, const std::string& name, Saveable&
   object.restore_state(reader);
 }
 
-std::string env_name(int i) { return "environments/" + std::to_string(i); }
+std::string env_name(int i) {
+  return "environments/" + std::to_string(i);
+}
 
 }  // namespace
 
@@ -69,9 +71,9 @@ struct Runtime::Shard {
   Moments reward_moments;
   // Episodes that ended in the present rollout: their rows in the buffer and final observations.
   std::vector<int> ended_rows;
-  std::vector<float> ended_observations;      // [ended, obs] as the environment gave them
-  std::vector<float> ended_policy_inputs;     // [ended, obs] normalised
-  std::vector<float> ended_values;            // [ended]
+  std::vector<float> ended_observations;   // [ended, obs] as the environment gave them
+  std::vector<float> ended_policy_inputs;  // [ended, obs] normalised
+  std::vector<float> ended_values;         // [ended]
 };
 
 Runtime::Runtime(const RuntimeConfig& config, VectorEnv& environments, std::uint64_t seed,
@@ -133,8 +135,8 @@ void Runtime::collect(std::span<const float> parameters, int steps) {
         return shard->ended_rows[a] < shard->ended_rows[b];
       });
       for (const std::size_t k : order) {
-        const auto first = shard->ended_observations.begin() +
-                           static_cast<std::ptrdiff_t>(k * observation_size_);
+        const auto first =
+            shard->ended_observations.begin() + static_cast<std::ptrdiff_t>(k * observation_size_);
         final_observations_.insert(final_observations_.end(), first, first + observation_size_);
       }
     }
@@ -219,7 +221,8 @@ void Runtime::store_step(Shard& shard, int t, int steps) {
 void Runtime::evaluate_shard(Shard& shard, std::span<const float> parameters, int steps) {
   const auto values = [&](const float* observations, int rows, float* out) {
     for (int first = 0; first < rows; first += kValueRows) {
-      policy_.value(parameters, observations + static_cast<std::ptrdiff_t>(first) * observation_size_,
+      policy_.value(parameters,
+                    observations + static_cast<std::ptrdiff_t>(first) * observation_size_,
                     std::min(kValueRows, rows - first), out + first, *shard.workspace);
     }
   };
@@ -241,7 +244,8 @@ void Runtime::evaluate_shard(Shard& shard, std::span<const float> parameters, in
       static_cast<std::size_t>(shard.first) * observation_size_, shard.observations.size());
   values(normalized(last, shard.observations), shard.n, shard.last_values.data());
   for (int i = 0; i < shard.n; ++i) {
-    const auto begin = static_cast<std::ptrdiff_t>(first_row) + static_cast<std::ptrdiff_t>(i) * steps;
+    const auto begin =
+        static_cast<std::ptrdiff_t>(first_row) + static_cast<std::ptrdiff_t>(i) * steps;
     std::copy(buffer_.values.begin() + begin + 1, buffer_.values.begin() + begin + steps,
               buffer_.next_values.begin() + begin);
     buffer_.next_values[begin + steps - 1] = shard.last_values[i];

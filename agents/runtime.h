@@ -3,8 +3,8 @@
 // The N environments are cut into shards of a fixed size. One worker takes a shard through all T
 // steps — inference, sampling, stepping, storing — without waiting for the others. Parameters and
 // normaliser statistics are frozen meanwhile; each shard's moments are merged afterwards in shard
-// order. The shard, not the number of threads, fixes the shape of every matrix product and the order
-// of every sum, so the bits do not depend on threads.
+// order. The shard, not the number of threads, fixes the shape of every matrix product and the
+// order of every sum, so the bits do not depend on threads.
 #pragma once
 
 #include <cstdint>

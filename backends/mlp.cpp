@@ -1,8 +1,7 @@
 #include "backends/mlp.h"
 
-#include <algorithm>
-
 #include <Eigen/QR>
+#include <algorithm>
 
 #include "backends/dense/dense_net.h"
 #include "backends/torch_net.h"

@@ -1,12 +1,13 @@
 // The seam at which gradients enter a network.
 //
 // A network maps a block of rows to a block of rows and, given dL/dy, returns dL/dparameters and
-// dL/dx. Losses end at its outputs, so each loss is written once, whatever computes the network: the
-// fused DenseNet or any LibTorch module behind TorchNet.
+// dL/dx. Losses end at its outputs, so each loss is written once, whatever computes the network:
+// the fused DenseNet or any LibTorch module behind TorchNet.
 //
 // A Network is stateless: parameters are passed in (one flat float block, so that an optimiser, a
-// frozen copy or a checkpoint is a block of floats too) and what one pass remembers for its backward
-// lives on a Tape. Several threads may run one Network at once, each with a tape of its own.
+// frozen copy or a checkpoint is a block of floats too) and what one pass remembers for its
+// backward lives on a Tape. Several threads may run one Network at once, each with a tape of its
+// own.
 //
 // All blocks are row-major.
 #pragma once

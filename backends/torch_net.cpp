@@ -1,10 +1,9 @@
 #include "backends/torch_net.h"
 
 #include <algorithm>
+#include <torch/torch.h>
 #include <utility>
 #include <vector>
-
-#include <torch/torch.h>
 
 namespace costate {
 namespace {

@@ -7,10 +7,10 @@
 
 namespace costate {
 
-/// The path of a data file named from share/costate, such as "configs/mujoco.toml", or nothing where
-/// there is none. Looks into the folder named by the environment variable COSTATE_DATA, if it is set,
-/// then into ../../share/costate as seen from the running executable, which is right in a build tree
-/// and in an installation.
+/// The path of a data file named from share/costate, such as "configs/mujoco.toml", or nothing
+/// where there is none. Looks into the folder named by the environment variable COSTATE_DATA, if it
+/// is set, then into ../../share/costate as seen from the running executable, which is right in a
+/// build tree and in an installation.
 std::optional<std::filesystem::path> find_data(std::string_view name);
 
 /// The path of the MJCF model `name`, such as "hopper.xml". Throws Error that names every place

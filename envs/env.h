@@ -106,7 +106,8 @@ class Env {
   /// Starts an episode in a given physical state (with a zero warm start), or, without one, in the
   /// noise-free start: the centre of the reset distribution. Throws UsageError where the state has
   /// another length than physical_state().
-  virtual void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) = 0;
+  virtual void reset_to(const std::optional<PhysicalState>& start,
+                        std::span<double> observation) = 0;
 };
 
 }  // namespace costate

@@ -1,8 +1,8 @@
 // The two kinds of mistakes that a user can make, each reported as one line.
 //
 // Throw these for whatever comes from outside (a file, a key, a value, a simulator that diverged).
-// The message names the file, key or value and says what was expected. A fault of our own code is an
-// assertion, not an Error.
+// The message names the file, key or value and says what was expected. A fault of our own code is
+// an assertion, not an Error.
 #pragma once
 
 #include <stdexcept>

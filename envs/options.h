@@ -25,7 +25,8 @@ struct Range {
 };
 
 struct Option {
-  using Target = std::variant<std::int64_t*, double*, bool*, std::string*, std::vector<std::int64_t>*>;
+  using Target =
+      std::variant<std::int64_t*, double*, bool*, std::string*, std::vector<std::int64_t>*>;
 
   std::string key;  ///< dotted, such as "ppo.learning_rate"
   Target target;

@@ -35,10 +35,9 @@ class RandomStream {
 
   /// 64 uniform random bits.
   std::uint64_t bits() {
-    const auto block =
-        philox4x32({static_cast<std::uint32_t>(counter_), static_cast<std::uint32_t>(counter_ >> 32),
-                    0u, 0u},
-                   {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32)});
+    const auto block = philox4x32(
+        {static_cast<std::uint32_t>(counter_), static_cast<std::uint32_t>(counter_ >> 32), 0u, 0u},
+        {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32)});
     ++counter_;
     return (static_cast<std::uint64_t>(block[1]) << 32) | block[0];
   }

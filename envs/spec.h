@@ -50,8 +50,8 @@ struct EnvSpec {
   std::string summary;  ///< one line: the task
   Space observation;
   Space action;
-  int time_limit = 0;         ///< steps until truncation; 0 where there is no limit
-  double control_step = 0.0;  ///< seconds of simulated time per step
+  int time_limit = 0;                      ///< steps until truncation; 0 where there is no limit
+  double control_step = 0.0;               ///< seconds of simulated time per step
   std::optional<double> reward_threshold;  ///< mean return at which the task counts as solved
   std::string reward;       ///< the reward in words or as a formula, for `envs describe`
   std::string termination;  ///< when the task terminates, for `envs describe`

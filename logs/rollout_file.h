@@ -61,7 +61,8 @@ struct Episode {
 
 struct RolloutOptions {
   /// Unset: start a new file, replacing one of that name. Set: continue the file, keeping this many
-  /// of its first episodes and dropping the rest (for resume; RolloutReader::episodes_until).
+  /// of its first episodes and dropping the rest (for resume; RolloutReader::episodes_until). The
+  /// attributes of the new header take the place of the old ones at the next flush.
   std::optional<std::uint64_t> keep_episodes = {};
   /// Keep only the newest n episodes; 0: all.
   std::uint64_t last_n = 0;

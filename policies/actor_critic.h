@@ -81,8 +81,8 @@ class ActorCritic {
   std::unique_ptr<Network> critic_;  // null where the trunk is shared
   MlpShape actor_shape_;
   MlpShape critic_shape_;
-  int network_outputs_;   // how many of the P distribution parameters the network gives
-  int free_parameters_;   // the rest: state-independent log_std
+  int network_outputs_;  // how many of the P distribution parameters the network gives
+  int free_parameters_;  // the rest: state-independent log_std
   double initial_log_std_;
   std::size_t parameter_count_;
 };

@@ -7,13 +7,17 @@ namespace costate {
 namespace {
 
 // log(1 + eˣ) without overflow.
-float softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
+float softplus(float x) {
+  return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x)));
+}
 float sigmoid(float x) {
   const float e = std::exp(-std::abs(x));
   return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 // dH/dlogit = −l·p·(1 − p).
-float entropy_slope(float l) { return -l * sigmoid(l) * sigmoid(-l); }
+float entropy_slope(float l) {
+  return -l * sigmoid(l) * sigmoid(-l);
+}
 
 class Bernoulli final : public Distribution {
  public:

@@ -37,8 +37,8 @@ class Categorical final : public Distribution {
   }
 
   void mode(std::span<const float> parameters, std::span<float> action) const override {
-    action[0] =
-        static_cast<float>(std::max_element(parameters.begin(), parameters.end()) - parameters.begin());
+    action[0] = static_cast<float>(std::max_element(parameters.begin(), parameters.end()) -
+                                   parameters.begin());
   }
 
   void log_prob(std::span<const float> parameters, std::span<const float> actions,
@@ -80,7 +80,8 @@ class Categorical final : public Distribution {
   }
 
   void kl(std::span<const float> p, std::span<const float> q, std::span<float> out) const override {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = row_kl(p.data() + i * k_, q.data() + i * k_);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = row_kl(p.data() + i * k_, q.data() + i * k_);
   }
 
   // ∂KL/∂l_k of p = p_k·(log p_k/q_k − KL), of q = q_k − p_k.

@@ -1,9 +1,9 @@
 // The shape of a policy: families of action distributions on plain float blocks.
 //
-// A Distribution is a description (a family and its dimensions), not a set of parameters: those come
-// in as a block [n, P], one row a state. Boxes of actions are normalised to [−1, 1]^D here; the map to
-// an environment's own bounds is ActionMap's. Each of the D dimensions is independent given the state,
-// so quantities come per dimension [n, D] and a joint value is the sum of its row.
+// A Distribution is a description (a family and its dimensions), not a set of parameters: those
+// come in as a block [n, P], one row a state. Boxes of actions are normalised to [−1, 1]^D here;
+// the map to an environment's own bounds is ActionMap's. Each of the D dimensions is independent
+// given the state, so quantities come per dimension [n, D] and a joint value is the sum of its row.
 //
 // Gradients are analytic and *added* to the block they are given, scaled by a weight per row, since
 // every objective of the suite is a weighted sum of them.
@@ -78,7 +78,8 @@ class Distribution {
 
   /// P(|executed action| ≥ 1 − ε), the mass that acts at the edge of the box, of each dimension [D]
   /// for one parameter row. Not defined for a finite support, where it is NaN.
-  void boundary_mass(std::span<const float> parameters, double epsilon, std::span<double> out) const;
+  void boundary_mass(std::span<const float> parameters, double epsilon,
+                     std::span<double> out) const;
 
   /// Sums per-dimension values [n, D] to joint ones [n].
   void joint(std::span<const float> per_dimension, std::span<float> out) const;
@@ -98,8 +99,9 @@ std::unique_ptr<Distribution> make_categorical(int actions);
 /// The names that make_distribution knows.
 const std::vector<std::string>& distribution_names();
 
-/// The family `name` for an action space; "auto" takes categorical for discrete actions and gaussian
-/// for boxes. Throws UsageError where the two do not fit, such as bernoulli on an unbounded box.
+/// The family `name` for an action space; "auto" takes categorical for discrete actions and
+/// gaussian for boxes. Throws UsageError where the two do not fit, such as bernoulli on an
+/// unbounded box.
 std::unique_ptr<Distribution> make_distribution(const std::string& name, const Space& action);
 
 }  // namespace costate

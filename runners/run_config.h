@@ -47,7 +47,8 @@ struct Assignment {
 /// expected; Error where a file cannot be read.
 /// `origins` receives the table as TOML with each value's source (--print-config).
 RunConfig resolve_config(const std::optional<std::filesystem::path>& file,
-                         const std::vector<Assignment>& assignments, std::string* origins = nullptr);
+                         const std::vector<Assignment>& assignments,
+                         std::string* origins = nullptr);
 
 /// The configuration of an existing run, with the assignments on top. Throws UsageError where
 /// `folder` is not a run folder.

@@ -11,11 +11,12 @@
 
 namespace costate {
 
-/// Four significant digits; "n/a" for NaN.
+/// Four significant digits, or one decimal for numbers of 1000 and more; "n/a" for NaN.
 inline std::string short_number(double value) {
   if (std::isnan(value)) return "n/a";
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  const bool large = std::abs(value) >= 1000.0 && std::abs(value) < 1e9;
+  std::snprintf(text, sizeof text, large ? "%.1f" : "%.4g", value);
   return text;
 }
 

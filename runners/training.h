@@ -28,7 +28,8 @@ std::filesystem::path default_run_folder(const RunConfig& config);
 /// Makes the folder with its config.toml. Throws UsageError where it already holds a run.
 void prepare_run_folder(const RunConfig& config, const std::filesystem::path& run);
 
-/// Trains into the prepared folder `run`. SIGINT, SIGTERM and SIGUSR1 end it early with a checkpoint.
+/// Trains into the prepared folder `run`. SIGINT, SIGTERM and SIGUSR1 end it early with a
+/// checkpoint.
 TrainingResult train(const RunConfig& config, const std::filesystem::path& run, Console& console);
 
 /// Continues the run in folder `run` from its newest checkpoint, as if it had never stopped.

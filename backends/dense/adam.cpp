@@ -9,8 +9,8 @@ namespace costate {
 Adam::Adam(std::size_t parameter_count, float beta1, float beta2, float epsilon)
     : beta1_(beta1), beta2_(beta2), epsilon_(epsilon), m_(parameter_count), v_(parameter_count) {}
 
-void Adam::step(std::span<float> parameters, std::span<const float> gradients,
-                double learning_rate, float scale) {
+void Adam::step(std::span<float> parameters, std::span<const float> gradients, double learning_rate,
+                float scale) {
   ++steps_;
   const double t = static_cast<double>(steps_);
   const kernels::AdamStep step{

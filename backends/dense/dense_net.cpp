@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cblas.h>
 #include <utility>
 #include <vector>
-
-#include <cblas.h>
 
 #include "backends/dense/kernels.h"
 
@@ -81,8 +80,8 @@ void DenseNet::backward(std::span<const float> parameters, const float* x, const
 
     float* const below = layer == 0 ? dx : t.below.data();
     if (below == nullptr) return;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f, dy, out, weights, in,
-                0.0f, below, in);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, in, out, 1.0f, dy, out, weights,
+                in, 0.0f, below, in);
     if (layer == 0) return;
     const std::size_t count = static_cast<std::size_t>(rows) * in;
     const std::span<const float> activation(input, count);

@@ -1,5 +1,5 @@
-// A fully connected network in plain floats: BLAS for the matrix products, fused loops for the rest,
-// no LibTorch.
+// A fully connected network in plain floats: BLAS for the matrix products, fused loops for the
+// rest, no LibTorch.
 #pragma once
 
 #include <memory>

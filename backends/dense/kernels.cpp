@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-// Sanitizers cannot instrument the resolvers that pick a clone, so their builds take the plain code.
+// Sanitizers cannot instrument the resolvers that pick a clone, so their builds take the plain
+// code.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COSTATE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -23,7 +23,7 @@ void add_column_sums(const float* y, int rows, std::span<float> sum);
 void add(std::span<const float> x, std::span<float> sum);
 
 struct AdamStep {
-  float step_size;     ///< learning rate / (1 − β₁ᵗ)
+  float step_size;  ///< learning rate / (1 − β₁ᵗ)
   float beta1;
   float beta2;
   float inverse_root;  ///< 1 / √(1 − β₂ᵗ)

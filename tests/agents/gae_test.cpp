@@ -1,9 +1,9 @@
 // Advantages against an example worked by hand and a second formulation.
-#include <vector>
+#include "agents/gae.h"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
-#include "agents/gae.h"
 #include "envs/random.h"
 
 namespace costate {

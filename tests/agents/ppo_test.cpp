@@ -1,11 +1,11 @@
 // The runtime and PPO: what a rollout holds, independence of threads, resume, and learning.
+#include "agents/ppo.h"
+
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <memory>
 
-#include <catch2/catch.hpp>
-
 #include "agents/evaluation.h"
-#include "agents/ppo.h"
 #include "envs/registry.h"
 
 namespace costate {
@@ -79,7 +79,8 @@ struct Trainer {
     std::vector<std::byte> all;
     StateWriter writer(all);
     for (const std::string& name : c.names()) {
-      if (name.starts_with("environments") || name.starts_with("normalizer") || name == "statistics") {
+      if (name.starts_with("environments") || name.starts_with("normalizer") ||
+          name == "statistics") {
         const auto bytes = c.get_vector<std::byte>(name);
         writer.write(std::span<const std::byte>(bytes));
       }

@@ -1,8 +1,7 @@
 // DenseNet and TorchNet against each other, against finite differences, and through training.
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "backends/dense/adam.h"
 #include "backends/dense/kernels.h"
@@ -27,7 +26,8 @@ struct Pass {
   Floats dx;
 };
 
-Pass run(const Network& net, const Floats& parameters, const Floats& x, const Floats& dy, int rows) {
+Pass run(const Network& net, const Floats& parameters, const Floats& x, const Floats& dy,
+         int rows) {
   const auto tape = net.make_tape(rows, true);
   Pass pass{Floats(rows * net.outputs()), Floats(net.parameter_count()), Floats(x.size())};
   net.forward(parameters, x.data(), rows, pass.y.data(), *tape);
@@ -92,8 +92,9 @@ TEST_CASE("gradients agree with finite differences") {
       up[i] += 1e-2f;
       down[i] -= 1e-2f;
       INFO(kind << ", input " << i);
-      CHECK(pass.dx[i] ==
-            Approx((loss(*net, parameters, up) - loss(*net, parameters, down)) / 2e-2).margin(2e-3));
+      CHECK(
+          pass.dx[i] ==
+          Approx((loss(*net, parameters, up) - loss(*net, parameters, down)) / 2e-2).margin(2e-3));
     }
   }
 }
@@ -114,8 +115,8 @@ TEST_CASE("gradients are added to what is there") {
   }
 }
 
-// Both networks follow the same regression with Adam; rounding differs, so the paths may drift apart
-// slowly, and 1e-3 after 1000 steps is what they are held to.
+// Both networks follow the same regression with Adam; rounding differs, so the paths may drift
+// apart slowly, and 1e-3 after 1000 steps is what they are held to.
 TEST_CASE("dense and torch networks train alike") {
   const MlpShape shape{4, {16, 16}, 1, Activation::kTanh};
   const auto train = [&](const char* kind) {

@@ -3,8 +3,8 @@
 #include "backends/diagnostics/statistics.h"
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 
 #include "envs/random.h"
 
@@ -93,11 +93,11 @@ TEST_CASE("Intervals cover the truth as often as they promise") {
       return interval.low <= truth && truth <= interval.high ? 1.0 / kSamples : 0.0;
     };
     of_mean += covers(bootstrap_interval(a, mean), 0.0);
-    of_median += covers(bootstrap_interval(a, median), 0.0);
+    if (i % 2 == 0) of_median += 2.0 * covers(bootstrap_interval(a, median), 0.0);
     of_difference += covers(bootstrap_difference(a, b, mean), -1.0);
   }
   CHECK(of_mean == Approx(0.92).margin(0.08));
-  CHECK(of_median == Approx(0.95).margin(0.08));
+  CHECK(of_median == Approx(0.95).margin(0.11));  // of half as many samples
   CHECK(of_difference == Approx(0.93).margin(0.08));
 }
 
@@ -105,16 +105,16 @@ TEST_CASE("Intervals are repeatable and fast for any number of values") {
   RandomStream random(derive_key({13}));
   for (const std::size_t n : {2u, 100u, 1000u, 3000u}) {
     const auto values = normal_values(n, random);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const Interval first = bootstrap_interval(values, interquartile_mean);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     const Interval second = bootstrap_interval(values, interquartile_mean);
     CHECK(first.low == second.low);
     CHECK(first.high == second.high);
     CHECK(first.low <= interquartile_mean(values));
     CHECK(interquartile_mean(values) <= first.high);
-    INFO(n << " values took " << seconds.count() << " s");
-    CHECK(seconds.count() < 1.0);  // 0.05 s on an idle machine
+    INFO(n << " values took " << seconds << " s of processor time");
+    CHECK(seconds < 0.5);  // some 0.05 s, with room for a busy machine and for sanitizers
   }
 }
 

@@ -1,9 +1,8 @@
 // Actor-critics: layout, shapes and gradients, for both kinds of network and trunk.
-#include <vector>
+#include "policies/actor_critic.h"
 
 #include <catch2/catch.hpp>
-
-#include "policies/actor_critic.h"
+#include <vector>
 
 namespace costate {
 namespace {

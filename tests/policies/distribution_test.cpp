@@ -1,12 +1,12 @@
 // Action distributions against closed forms, the figures of the bang-bang paper's card, numerical
 // integration, and finite differences.
+#include "policies/distribution.h"
+
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <numbers>
 
-#include <catch2/catch.hpp>
-
 #include "envs/error.h"
-#include "policies/distribution.h"
 
 namespace costate {
 namespace {
@@ -47,12 +47,14 @@ Doubles slope(const Floats& x, F f) {
     Floats down = x;
     up[i] += 1e-2f;
     down[i] -= 1e-2f;
-    result.push_back((static_cast<double>(f(up)) - f(down)) / (static_cast<double>(up[i]) - down[i]));
+    result.push_back((static_cast<double>(f(up)) - f(down)) /
+                     (static_cast<double>(up[i]) - down[i]));
   }
   return result;
 }
 
-void check_gradients(const Distribution& d, const Floats& p, const Floats& q, const Floats& action) {
+void check_gradients(const Distribution& d, const Floats& p, const Floats& q,
+                     const Floats& action) {
   const Floats weight = {2.0f};
   const auto check = [&](const Floats& analytic, const Doubles& numeric) {
     for (std::size_t i = 0; i < analytic.size(); ++i) {

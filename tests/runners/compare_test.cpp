@@ -294,8 +294,8 @@ TEST_CASE("Learning curves are read from metrics.csv and averaged over runs") {
   };
   CHECK(message("score") == a.string() + ": no column score");
   { std::ofstream(a, std::ios::app) << "00\n4200,x,5\n4300,1\n"; }
-  CHECK(message("kl") == a.string() + ":42: step and kl are not both numbers");
-  CHECK(message("return_mean_100") == a.string() + ":43: has 2 fields, expected 3");
+  CHECK(message("kl") == a.string() + ":43: step and kl are not both numbers");
+  CHECK(message("return_mean_100") == a.string() + ":44: has 2 fields, expected 3");
 }
 
 }  // namespace
