@@ -14,14 +14,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A value of the document as the text that Options::set parses.
+// A value of the document as the text that Options::set parses: TOML again, strings in quotes.
 std::string value_text(const toml::node& node) {
   std::ostringstream text;
-  if (const auto* string = node.as_string()) {
-    text << string->get();
-  } else {
-    node.visit([&](const auto& value) { text << value; });
-  }
+  node.visit([&](const auto& value) { text << value; });
   return text.str();
 }
 
