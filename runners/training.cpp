@@ -73,6 +73,13 @@ void make_folder(const fs::path& folder) {
   if (error) throw Error("cannot make the folder " + folder.string() + ": " + error.message());
 }
 
+std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& environments,
+                                      const ActorCritic& policy, ThreadPool& pool) {
+  // The configuration admits no other `algo` yet.
+  return std::make_unique<Ppo>(config.ppo, config.runtime, environments, policy,
+                               static_cast<std::uint64_t>(config.seed), config.steps, pool);
+}
+
 /// One run, from its objects to its files.
 class Training {
  public:
@@ -82,11 +89,12 @@ class Training {
         run_(std::move(run)),
         console_(console),
         pool_(static_cast<int>(config.threads)),
-        environments_(config.env, static_cast<int>(config.runtime.envs), seed(), pool_),
+        environments_(config.env, static_cast<int>(config.runtime.envs),
+                      static_cast<std::uint64_t>(config.seed), pool_),
         policy_(config.policy, environments_.spec()),
-        learner_(config.ppo, config.runtime, environments_, policy_, seed(), config.steps, pool_) {
-    if (checkpoint) learner_.load(*checkpoint);
-    const Runtime& runtime = learner_.runtime();
+        learner_(make_learner(config, environments_, policy_, pool_)) {
+    if (checkpoint) learner_->load(*checkpoint);
+    const Runtime& runtime = learner_->runtime();
     std::optional<std::int64_t> resume_step;
     if (checkpoint) resume_step = runtime.steps();
     if (config.rollouts.mode != "off") {
@@ -94,7 +102,7 @@ class Training {
           config.rollouts, run_folder::rollouts(run_),
           rollout_header(config, policy_, environments_), environments_.size(),
           checkpoint && runtime.steps() > 0 ? &*checkpoint : nullptr);
-      learner_.runtime().attach(*rollouts_);
+      learner_->runtime().attach(*rollouts_);
     }
     if (!checkpoint) save_checkpoint();
     metrics_.push_back(std::make_unique<CsvMetrics>(run_folder::metrics_csv(run_), resume_step));
@@ -106,13 +114,13 @@ class Training {
   TrainingResult run() {
     const SignalGuard signals;
     ProgressLine progress(console_);
-    Runtime& runtime = learner_.runtime();
+    Runtime& runtime = learner_->runtime();
     const auto start = Clock::now();
     const std::int64_t first_step = runtime.steps();
     auto last_checkpoint = start;
-    while (!learner_.done() && !stop_requested) {
-      learner_.collect();
-      const MetricRow row{runtime.steps(), learner_.update()};
+    while (!learner_->done() && !stop_requested) {
+      learner_->collect();
+      const MetricRow row{runtime.steps(), learner_->update()};
       for (const auto& sink : metrics_) sink->write(row);
       progress.update({runtime.steps(), config_.steps,
                        static_cast<double>(runtime.steps() - first_step) / seconds_since(start),
@@ -123,7 +131,7 @@ class Training {
       }
     }
     save_checkpoint();
-    const bool interrupted = !learner_.done();
+    const bool interrupted = !learner_->done();
     if (!interrupted) runtime.finish_logging();
 
     TrainingResult result;
@@ -140,15 +148,13 @@ class Training {
   }
 
  private:
-  std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
-
   // The folder appears together with its first checkpoint: a run folder without one was killed
   // before its first step, and one whose checkpoint is gone was damaged.
   void save_checkpoint() {
     for (const auto& sink : metrics_) sink->flush();
     Checkpoint checkpoint;
     checkpoint.put("config", config_.options().to_toml(/*results_only=*/true));
-    learner_.save(checkpoint);
+    learner_->save(checkpoint);
     const fs::path folder = run_folder::checkpoints(run_);
     if (fs::exists(folder)) {
       checkpoint.save(run_folder::last_checkpoint(run_));
@@ -156,7 +162,12 @@ class Training {
     }
     const fs::path fresh = folder.string() + ".tmp";
     make_folder(fresh);
-    checkpoint.save(fresh / run_folder::last_checkpoint(run_).filename());
+    try {
+      checkpoint.save(fresh / run_folder::last_checkpoint(run_).filename());
+    } catch (...) {
+      fs::remove_all(fresh);
+      throw;
+    }
     fs::rename(fresh, folder);
   }
 
@@ -166,7 +177,7 @@ class Training {
   ThreadPool pool_;
   VectorEnv environments_;
   ActorCritic policy_;
-  Ppo learner_;
+  std::unique_ptr<Learner> learner_;
   std::unique_ptr<RolloutLogger> rollouts_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_;
 };

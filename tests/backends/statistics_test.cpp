@@ -78,10 +78,11 @@ TEST_CASE("The interval of two values is known exactly") {
 }
 
 // Of nominally 95 % intervals of the mean of 20 normal values, 92 % are expected to cover it (and
-// 93 % of a difference, 95 % of the median). Over 200 samples the coverage has a standard error of
-// 2 %; a right implementation is four of them off for 1 stream in 16 000.
+// 93 % of a difference, 95 % of the median). Over 100 samples the coverage has a standard error of
+// 2.7 %; a right implementation is four of them off for 1 stream in 16 000. That intervals are not
+// too wide is what their closed form above checks.
 TEST_CASE("Intervals cover the truth as often as they promise") {
-  constexpr int kSamples = 200;
+  constexpr int kSamples = 100;
   RandomStream random(derive_key({12}));
   double of_mean = 0.0;
   double of_median = 0.0;
@@ -93,12 +94,12 @@ TEST_CASE("Intervals cover the truth as often as they promise") {
       return interval.low <= truth && truth <= interval.high ? 1.0 / kSamples : 0.0;
     };
     of_mean += covers(bootstrap_interval(a, mean), 0.0);
-    if (i % 2 == 0) of_median += 2.0 * covers(bootstrap_interval(a, median), 0.0);
+    of_median += covers(bootstrap_interval(a, median), 0.0);
     of_difference += covers(bootstrap_difference(a, b, mean), -1.0);
   }
-  CHECK(of_mean == Approx(0.92).margin(0.08));
-  CHECK(of_median == Approx(0.95).margin(0.11));  // of half as many samples
-  CHECK(of_difference == Approx(0.93).margin(0.08));
+  CHECK(of_mean == Approx(0.92).margin(0.11));
+  CHECK(of_median == Approx(0.95).margin(0.11));
+  CHECK(of_difference == Approx(0.93).margin(0.11));
 }
 
 TEST_CASE("Intervals are repeatable and fast for any number of values") {

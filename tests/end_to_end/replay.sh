@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A log of 24 000 steps is simulated anew without a difference, and one flipped bit in it is found
+# and named.
+#
+# usage: tests/end_to_end/replay.sh FOLDER-OF-THE-RUNNERS
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh" "$@"
+
+check_run "a run of 24 000 logged steps" 0 train --env HalfCheetah-v5 --steps 24000 --envs 8 \
+  --threads 1 --quiet --log-rollouts all --set ppo.rollout_steps=250 --set ppo.epochs=1 --run run
+run replay run --verify --threads 1
+check "replay finds no difference" \
+  "0|run/rollouts.h5: 24 episodes, 24000 steps replayed, 0 differences|" "$code|$out|$err"
+check_run "the files have the documented layout" 0 \
+  "$python" "$tests/logs/h5py_check.py" run/rollouts.h5 run/checkpoints/last.h5
+check_contains "h5py sees every step" "24 episodes, 24000 steps" "$out"
+
+# flip_bit DATASET BIT INDEX…: flips one bit of one number in a copy of the log, flipped.h5.
+flip_bit() {
+  cp run/rollouts.h5 flipped.h5
+  "$python" - "$@" <<'PYTHON'
+import sys
+import h5py
+import numpy as np
+
+name, bit, index = sys.argv[1], int(sys.argv[2]), tuple(map(int, sys.argv[3:]))
+with h5py.File("flipped.h5", "r+") as file:
+    values = file[name]
+    number = np.array(values[index])
+    word = number.view(f"u{number.dtype.itemsize}")
+    word ^= word.dtype.type(1 << bit)
+    values[index] = number
+PYTHON
+}
+
+# check_found FIELD EPISODE STEP: replay names it in flipped.h5.
+check_found() {
+  check_run "a flipped bit in $1: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+  check_contains "it is named" "flipped.h5: first difference in episode $2, step $3: $1[" "$err"
+  check "in one line" 1 "$(wc -l <.stderr)"
+}
+
+# Episodes are 1000 steps long, so row 13 357 is step 357 of episode 13.
+flip_bit steps/actions 0 13357 4
+check_found actions 13 357
+flip_bit steps/rewards 0 13357
+check_found rewards 13 357
+flip_bit steps/observations 31 5000 16
+check_found observations 5 0
+flip_bit steps/terminated 0 23998
+check_found terminated 23 998
+flip_bit episodes/initial_state 3 7 100
+check_found initial_state 7 0
+flip_bit episodes/final_observation 0 7 0
+check_found final_observation 7 999
+
+finish
