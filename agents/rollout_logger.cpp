@@ -46,7 +46,8 @@ RolloutLogger::RolloutLogger(const RolloutLogConfig& config, const std::filesyst
   RolloutOptions options;
   if (config_.mode == "last") options.last_n = static_cast<std::uint64_t>(config_.last_episodes);
   if (checkpoint != nullptr) {
-    options.keep_episodes = checkpoint->get<std::uint64_t>("rollouts/episodes");
+    const auto step = checkpoint->get<std::int64_t>("counters/steps");
+    options.keep_episodes = RolloutReader(path).episodes_until(step);
     for (std::size_t i = 0; i < open_.size(); ++i) {
       const std::string name = open_name(i);
       Episode& e = open_[i];
@@ -121,7 +122,6 @@ void RolloutLogger::consume(const RolloutBuffer& buffer, std::span<const float> 
 
 void RolloutLogger::save(Checkpoint& checkpoint) {
   writer_->flush();
-  checkpoint.put("rollouts/episodes", writer_->episode_count());
   for (std::size_t i = 0; i < open_.size(); ++i) {
     const std::string name = open_name(i);
     const Episode& e = open_[i];
@@ -142,7 +142,7 @@ void RolloutLogger::finish(std::span<const float> open_observations, std::int64_
     if (e.length() == 0 || !wanted(static_cast<int>(i))) continue;
     const auto row = open_observations.subspan(i * o, o);
     e.final_observation.assign(row.begin(), row.end());
-    e.last_step = step;
+    e.last_step = step + 1;  // not over yet, so that resuming with more steps drops it
     writer_->append(e);
   }
   writer_->flush();

@@ -156,26 +156,18 @@ std::string format_progress(const Progress& progress) {
   return line;
 }
 
-ProgressLine::ProgressLine(Console& console, std::optional<std::chrono::seconds> log_every)
-    : console_(console), log_every_(log_every) {}
+ProgressLine::ProgressLine(Console& console) : console_(console) {}
 
 ProgressLine::~ProgressLine() {
   console_.set_status("");
 }
 
 void ProgressLine::update(const Progress& progress) {
-  if (!console_.shows_status() && !log_every_) return;
-  const auto interval = console_.shows_status()
-                            ? kRedrawInterval
-                            : std::chrono::duration_cast<std::chrono::milliseconds>(*log_every_);
+  if (!console_.shows_status()) return;
   const auto now = std::chrono::steady_clock::now();
-  if (last_ && now - *last_ < interval) return;
+  if (last_ && now - *last_ < kRedrawInterval) return;
   last_ = now;
-  if (console_.shows_status()) {
-    console_.set_status(format_progress(progress));
-  } else {
-    console_.info(format_progress(progress));
-  }
+  console_.set_status(format_progress(progress));
 }
 
 }  // namespace costate

@@ -63,10 +63,10 @@ struct Progress {
 std::string format_progress(const Progress& progress);
 
 /// Shows Progress: one line rewritten in place on a terminal, a few times a second. Elsewhere it is
-/// silent, or, with `log_every`, a log line now and then.
+/// silent.
 class ProgressLine {
  public:
-  explicit ProgressLine(Console& console, std::optional<std::chrono::seconds> log_every = {});
+  explicit ProgressLine(Console& console);
   ~ProgressLine();  ///< removes the line
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -76,7 +76,6 @@ class ProgressLine {
 
  private:
   Console& console_;
-  std::optional<std::chrono::seconds> log_every_;
   std::optional<std::chrono::steady_clock::time_point> last_;
 };
 

@@ -388,12 +388,6 @@ void RolloutWriter::append(const Episode& episode) {
   pending_.steps += episode.length();
 }
 
-std::size_t RolloutWriter::pending_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& column : pending_.columns) bytes += column.size();
-  return bytes;
-}
-
 void RolloutWriter::flush() {
   if (pending_.episodes == 0) return;
   silence_hdf5();

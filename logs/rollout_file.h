@@ -82,9 +82,8 @@ class RolloutWriter {
   /// episodes are still waiting.
   void flush();
 
-  /// Episodes in the file after the last flush, and the bytes that wait for the next.
+  /// Episodes in the file after the last flush.
   std::uint64_t episode_count() const { return file_episodes_; }
-  std::size_t pending_bytes() const;
 
  private:
   /// Rows that wait for a flush: the raw bytes of each column, in the order of the columns.

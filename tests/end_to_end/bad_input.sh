@@ -112,7 +112,7 @@ check_error "envs: an unknown environment" 2 '"Hoper-v5"' '"Hopper-v5"' -- envs 
 check_error "envs: actions that are missing" 1 "gone.csv" "No such file" -- \
   envs trace CartPole-v1 --actions gone.csv
 printf '0\nleft\n' >words.csv
-check_error "envs: an action that is no number" 1 "words.csv:2" "left" -- \
+check_error "envs: an action that is no number" 2 "words.csv:2" "left" -- \
   envs trace CartPole-v1 --actions words.csv
 
 # --- Damaged files --------------------------------------------------------------------------------

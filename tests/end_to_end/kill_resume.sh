@@ -10,20 +10,34 @@ seed=${3:-$((SRANDOM % 32768))}
 RANDOM=$seed
 echo "$runs runs, moments from seed $seed"
 
-# Both lay a checkpoint several times in their second or two of training.
+# Both write a checkpoint several times in their second or two of training.
 declare -A steps=([CartPole-v1]=16384 [Hopper-v5]=8192)
 start_command() { # ENV RUN
   command=("$runners/train" --env "$1" --steps "${steps[$1]}" --run "$2" --threads 1 --quiet
-    --log-rollouts all --set ppo.rollout_steps=64 --set checkpoint_seconds=0.2)
+    --log-rollouts all --set ppo.rollout_steps=64 --set checkpoint_seconds=0.1)
 }
-milliseconds() { echo $(($(date +%s%N) / 1000000)); }
+pause() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; } # a random time below $1 ms
 
-declare -A duration # of an uninterrupted run, in ms
+# kill_sometime RUN PID: in one of four cases soon after the start, else at some place between where
+# the run is and its end. Places are counted in rows of metrics, which a busy machine does not shift
+# as it does the clock.
+kill_sometime() {
+  if ((RANDOM % 4 > 0)); then
+    local here
+    here=$(rows_of "$1")
+    wait_for_rows $((here + RANDOM % (${rows[$env]} - here + 1))) "$1" "$2"
+    pause 100
+  else
+    pause 999
+  fi
+  kill -KILL "$2" 2>/dev/null
+}
+
+declare -A rows
 for env in "${!steps[@]}"; do
   start_command $env $env
-  began=$(milliseconds)
   check_run "$env: the uninterrupted run" 0 "${command[@]}"
-  duration[$env]=$(($(milliseconds) - began))
+  rows[$env]=$(rows_of $env)
 done
 
 kills=0
@@ -36,14 +50,9 @@ for ((i = 1; i <= runs; ++i)); do
   for ((attempt = 1; ; ++attempt)); do
     "${command[@]}" 2>err.txt &
     pid=$!
-    # One kill for certain, up to three more by chance, then it may finish.
+    # One kill for certain, up to three more by chance; then it may finish.
     if ((attempt == 1 || (attempt <= 4 && RANDOM % 2 == 0))); then
-      moment=$((RANDOM * 32768 + RANDOM))
-      moment=$((moment % duration[$env]))
-      sleep "$((moment / 1000)).$(printf '%03d' $((moment % 1000)))"
-      kill -KILL $pid 2>/dev/null
-    else
-      moment=""
+      kill_sometime $name $pid
     fi
     wait $pid 2>/dev/null
     code=$?
@@ -53,15 +62,14 @@ for ((i = 1; i <= runs; ++i)); do
       break
     fi
     kills=$((kills + 1))
-    story+=" $moment ms"
     if [[ -e $name/config.toml ]]; then
-      command=("$runners/train" --resume $name --quiet
-        --threads "$((1 + RANDOM % 2))")
+      story+=" row $(rows_of $name),"
+      command=("$runners/train" --resume $name --quiet --threads "$((1 + RANDOM % 2))")
     else
-      story+=" (nothing there yet)" # so the same command starts it again
+      story+=" nothing," # so the same command starts it again
     fi
   done
-  check_same_results "$name: $env killed after${story:- nothing, it was faster}" $env $name
+  check_same_results "$name: $env killed after${story:- (it was faster than the kill)}" $env $name
   check "$name: nothing half-written remains" "" "$(find $name -name '*.tmp*')"
   rm -rf $name
 done

@@ -114,10 +114,17 @@ fingerprint() {
   for file in $(results_of "$1"); do sha256sum "$1/$file"; done
 }
 
+# How many rows of metrics a run has written.
+rows_of() {
+  local lines=0
+  [[ -e $1/metrics.csv ]] && lines=$(wc -l <"$1/metrics.csv")
+  echo $((lines > 0 ? lines - 1 : 0)) # without the header
+}
+
 # wait_for_rows COUNT RUN PID: until the run has written that many rows of metrics. Fails where the
 # process ends first.
 wait_for_rows() {
-  while (($(wc -l 2>/dev/null <"$2/metrics.csv" || echo 0) <= $1)); do
+  while (($(rows_of "$2") < $1)); do
     kill -0 "$3" 2>/dev/null || return 1
     sleep 0.005
   done

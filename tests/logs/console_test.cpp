@@ -111,21 +111,13 @@ TEST_CASE("progress in words") {
           "100%  1M/1M steps  1k steps/s  ETA 0:00  return 0.0");
 }
 
-TEST_CASE("progress is silent where there is no terminal, unless asked for") {
-  Output output = output_of([] {
+TEST_CASE("progress is silent where there is no terminal") {
+  const Output output = output_of([] {
     Console console;
     ProgressLine line(console);
     for (int i = 0; i < 100; ++i) line.update({i, 100, 1.0, 0.0});
   });
   REQUIRE(output.out.empty());
-  REQUIRE(output.err.empty());
-
-  output = output_of([] {
-    Console console;
-    ProgressLine line(console, std::chrono::seconds(100));
-    for (int i = 0; i < 100; ++i) line.update({i, 100, 1.0, 0.0});
-  });
-  REQUIRE(output.out == "  0%  0/100 steps  1 steps/s  ETA 1:40  return 0.0\n");
   REQUIRE(output.err.empty());
 }
 
