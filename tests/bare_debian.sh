@@ -50,6 +50,7 @@ cleanup() {
   if ((${#times[@]})); then printf '%s\n' "${times[@]}"; fi
   if mountpoint --quiet "$root/proc"; then umount "$root/proc"; fi
   if mountpoint --quiet "$root/dev/shm"; then umount "$root/dev/shm"; fi
+  if mountpoint --quiet "$root/dev/pts"; then umount "$root/dev/pts"; fi
   [[ $keep == yes ]] || rm -rf --one-file-system "$root"
   exit "$code"
 }
@@ -138,6 +139,8 @@ copy_sources
 # Not the host's /dev: debootstrap has made the few devices that are needed.
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/dev/shm"
+mount -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666
+ln -sf pts/ptmx "$root/dev/ptmx"
 
 # The README's two commands, and nothing else.
 for command in "./costate train --env CartPole-v1 --seed 1" "./costate test"; do

