@@ -7,6 +7,7 @@
 #include <memory>
 #include <mujoco/mujoco.h>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "agents/ppo.h"
@@ -186,6 +187,22 @@ void write_config(RunConfig config, const fs::path& run) {
   replace_file(run_folder::config(run), config.options().to_toml());
 }
 
+/// Throws Error where a value that changes results, other than the number of steps, differs
+/// from the one that the checkpoint was made with.
+void check_unchanged(RunConfig config, const Checkpoint& checkpoint, const fs::path& run) {
+  RunConfig old = parse_config(checkpoint.get<std::string>("config"),
+                               run_folder::last_checkpoint(run).string());
+  old.steps = config.steps;
+  std::istringstream ours(config.options().to_toml(/*results_only=*/true));
+  std::istringstream theirs(old.options().to_toml(/*results_only=*/true));
+  for (std::string a, b; std::getline(ours, a) && std::getline(theirs, b);) {
+    if (a != b) {
+      throw Error(run_folder::config(run).string() + " has " + a + ", expected " + b + " as in " +
+                  run_folder::last_checkpoint(run).string());
+    }
+  }
+}
+
 }  // namespace
 
 fs::path default_run_folder(const RunConfig& config) {
@@ -225,6 +242,13 @@ TrainingResult resume(const RunConfig& config, const fs::path& run, Console& con
   if (config.steps < steps) {
     throw UsageError("steps is " + std::to_string(config.steps) + ", but " + run.string() +
                      " has already taken " + std::to_string(steps));
+  }
+  check_unchanged(config, checkpoint, run);
+  for (const fs::path& file : {run_folder::metrics_csv(run), run_folder::metrics_jsonl(run)}) {
+    if (steps > 0 && !fs::exists(file)) {
+      throw Error(file.string() + " is missing, expected the rows up to step " +
+                  std::to_string(steps));
+    }
   }
   write_config(config, run);
   return Training(config, run, console, checkpoint).run();

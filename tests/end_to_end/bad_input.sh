@@ -169,6 +169,15 @@ echo "not HDF5" >damaged/rollouts.h5
 check_error "replay: a rollout file that is text" 1 "damaged/rollouts.h5" -- replay damaged --verify
 check "the checkpoint is as it was" "$before" "$(sha256sum $damaged)"
 
+rm -rf damaged && cp -r whole damaged
+sed -i 's/^gamma = .*/gamma = 0.5/' damaged/config.toml
+check_error "resume: an edited config.toml" 1 "gamma = 0.5" "gamma = 0.99" "last.h5" -- \
+  train --resume damaged --steps 2048 --threads 1 --quiet
+cp whole/config.toml damaged/
+rm damaged/metrics.csv
+check_error "resume: missing metrics" 1 "damaged/metrics.csv" "step" -- \
+  train --resume damaged --steps 2048 --threads 1 --quiet
+
 printf 'env = "CartPole-v1"\nsteps = \n' >damaged/config.toml
 check_error "a run whose config.toml is malformed" 2 "damaged/config.toml:2" -- \
   evaluate damaged --episodes 1
