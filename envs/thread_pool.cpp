@@ -36,8 +36,9 @@ ThreadPool::ThreadPool(int threads) {
   }
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   if (threads == 0) threads = cores;
-  // Some 20 µs. With more threads than cores, spinning only keeps a core from who has work.
-  spins_ = threads <= cores ? 1000 : 0;
+  // Some 50 µs: longer than what a learner does between two jobs, shorter than it takes to notice.
+  // With more threads than cores, spinning only keeps a core from who has work.
+  spins_ = threads <= cores ? 2500 : 0;
   workers_.reserve(static_cast<std::size_t>(threads - 1));
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { worker(); });
 }
@@ -48,9 +49,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : workers_) thread.join();
 }
 
-void ThreadPool::parallel_for(int count, const std::function<void(int)>& work) {
+void ThreadPool::run(int count, Job job) {
   if (count <= 0) return;
-  work_ = &work;
+  job_ = job;
   count_ = count;
   unfinished_.store(count, std::memory_order_relaxed);
   // Sequentially consistent, as notify_all() looks for sleepers after the store.
@@ -83,7 +84,7 @@ void ThreadPool::take_pieces() {
 
 void ThreadPool::run_piece(int piece) {
   try {
-    (*work_)(piece);
+    job_.call(job_.object, piece);
   } catch (...) {
     const std::lock_guard lock(failure_mutex_);
     if (!failure_ || piece < failed_piece_) {

@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -27,9 +26,21 @@ class ThreadPool {
 
   /// Calls work(0) … work(count − 1), each once, on any thread, and returns when all are done.
   /// Rethrows the exception of the lowest-numbered piece that threw one. Not reentrant.
-  void parallel_for(int count, const std::function<void(int)>& work);
+  template <class Work>
+  void parallel_for(int count, const Work& work) {
+    run(count, {&work, [](const void* object, int piece) {
+                  (*static_cast<const Work*>(object))(piece);
+                }});
+  }
 
  private:
+  /// A callable that the caller of run() owns; std::function would copy it to the heap.
+  struct Job {
+    const void* object = nullptr;
+    void (*call)(const void* object, int piece) = nullptr;
+  };
+
+  void run(int count, Job job);
   void worker();
   /// Takes pieces of the present job until none is left.
   void take_pieces();
@@ -44,7 +55,7 @@ class ThreadPool {
   alignas(64) std::atomic<int> unfinished_{0};
 
   // The present job. Written before `remaining_` is raised and read only by who took a piece of it.
-  alignas(64) const std::function<void(int)>* work_ = nullptr;
+  alignas(64) Job job_;
   int count_ = 0;
   int spins_ = 0;
 

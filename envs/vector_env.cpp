@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <functional>
 
 #include "envs/format.h"
 #include "envs/random.h"
@@ -43,9 +42,8 @@ void VectorEnv::for_ranges(const Range& range) {
   const auto bound = [&](int piece) {
     return static_cast<int>(static_cast<std::int64_t>(size()) * piece / pieces);
   };
-  const auto work = [&](int piece) { range(bound(piece), bound(piece + 1) - bound(piece)); };
-  // By reference: a std::function that owned the closure would allocate.
-  pool_.parallel_for(pieces, std::ref(work));
+  pool_.parallel_for(pieces,
+                     [&](int piece) { range(bound(piece), bound(piece + 1) - bound(piece)); });
 }
 
 void VectorEnv::reset() {
