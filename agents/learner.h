@@ -15,19 +15,20 @@ namespace costate {
 
 using MetricValues = std::vector<std::pair<std::string, double>>;
 
-/// A learner alternates collect (interaction) and update (no interaction) until steps() has reached
-/// the number it was made for.
+/// A learner alternates collect (interaction) and update (learning) until done().
 class Learner {
  public:
   virtual ~Learner() = default;
 
-  /// Interacts with the environments for one rollout.
+  /// Sees to it that there is a rollout to learn from.
   virtual void collect() = 0;
-  /// Learns from what collect left. Returns named measurements, always the same names in the same
-  /// order.
-  virtual MetricValues update() = 0;
+  /// Learns from that rollout. Returns named measurements, always the same names in the same order,
+  /// which stay valid until the next call.
+  virtual const MetricValues& update() = 0;
 
   virtual Runtime& runtime() = 0;
+  /// Environment steps that have been learned from. A learner that collects ahead has taken more.
+  virtual std::int64_t steps() const = 0;
   virtual bool done() const = 0;
 
   /// Everything that a bit-exact continuation needs; load() expects a learner made with the same

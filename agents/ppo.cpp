@@ -32,8 +32,9 @@ void PpoConfig::describe(Options& options) {
               "weight of the entropy bonus");
   options.add("ppo.max_gradient_norm", max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
-  options.add("ppo.learning_rate", learning_rate, Range::above(0), "of Adam");
+  options.add("ppo.learning_rate", learning_rate, Range::above(0), "of the optimiser");
   options.add("ppo.anneal", anneal, "whether the learning rate falls linearly to 0");
+  optimizer.describe(options, "ppo.optimizer.");
   options.add("ppo.target_kl", target_kl, Range::at_least(0),
               "an update ends once KL(old || new) passes 1.5 times this; 0: never");
   options.add("ppo.normalize_advantages", normalize_advantages,
@@ -76,13 +77,13 @@ struct Ppo::Slice {
     distribution.resize(rows * d.parameter_size());
     d_distribution.resize(rows * d.parameter_size());
     per_dimension.resize(rows * d.dimensions());
-    for (auto* column : {&values, &d_values, &log_probs, &entropies, &kls, &weights}) {
+    for (auto* column : {&values, &d_values, &log_probs, &ratios, &entropies, &kls, &weights}) {
       column->resize(rows);
     }
   }
 
   std::unique_ptr<ActorCritic::Workspace> workspace;
-  std::vector<float> gradients;
+  AlignedFloats gradients;
   std::vector<float> observations;
   std::vector<float> actions;
   std::vector<float> old_distribution;
@@ -92,23 +93,28 @@ struct Ppo::Slice {
   std::vector<float> values;
   std::vector<float> d_values;
   std::vector<float> log_probs;
+  std::vector<float> ratios;  // π/π_old
   std::vector<float> entropies;
   std::vector<float> kls;
   std::vector<float> weights;
   Sums sums;
+  double squares = 0.0;  // ‖·‖² of this piece of the summed gradient
 };
 
 Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& environments,
          const ActorCritic& policy, std::uint64_t seed, std::int64_t total_steps, ThreadPool& pool)
     : config_(config),
+      overlap_(runtime.overlap),
       policy_(policy),
       pool_(pool),
       total_steps_(total_steps),
       runtime_(runtime, environments, seed, config.gamma, policy, pool),
-      parameters_(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters))),
+      parameters_(policy.parameter_count()),
       gradients_(policy.parameter_count()),
-      optimizer_(policy.parameter_count()),
+      optimizer_(config.optimizer, policy.parameter_count()),
       minibatch_stream_(stream_key(seed, Stream::kMinibatches)) {
+  std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
+                    parameters_.begin());
   const auto slices = std::min(config.slices, config.minibatch);
   const int rows = static_cast<int>((config.minibatch + slices - 1) / slices);
   for (std::int64_t i = 0; i < slices; ++i) {
@@ -119,16 +125,22 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
 Ppo::~Ppo() = default;
 
 bool Ppo::done() const {
-  return total_steps_ - runtime_.steps() < runtime_.envs();
+  return total_steps_ - steps_ < runtime_.envs();
+}
+
+int Ppo::next_rollout_steps() const {
+  const std::int64_t left = (total_steps_ - runtime_.steps()) / runtime_.envs();
+  return static_cast<int>(std::min(config_.rollout_steps, left));
 }
 
 void Ppo::collect() {
-  const std::int64_t left = (total_steps_ - runtime_.steps()) / runtime_.envs();
-  runtime_.collect(parameters_, static_cast<int>(std::min(config_.rollout_steps, left)));
+  if (!collected_ahead_) runtime_.collect(parameters_, next_rollout_steps());
+  collected_ahead_ = false;
+  runtime_.swap_buffer(rollout_);
 }
 
 void Ppo::compute_advantages() {
-  const RolloutBuffer& buffer = runtime_.buffer();
+  const RolloutBuffer& buffer = rollout_;
   advantages_.resize(buffer.rows());
   targets_.resize(buffer.rows());
   const auto steps = static_cast<std::size_t>(buffer.steps);
@@ -143,26 +155,64 @@ void Ppo::compute_advantages() {
 
 namespace {
 
+// Σ (f(i) − mean)² over i < n, in two passes.
+template <class F>
+double squared_deviations(std::size_t n, F f) {
+  double mean = 0.0;
+  for (std::size_t i = 0; i < n; ++i) mean += f(i);
+  mean /= static_cast<double>(n);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < n; ++i) sum += (f(i) - mean) * (f(i) - mean);
+  return sum;
+}
+
 // 1 − Var(target − value)/Var(target): 1 is a perfect value function, 0 no better than a constant.
 double explained_variance(std::span<const float> targets, std::span<const float> values) {
-  Moments target(1);
-  Moments error(1);
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    const double e = static_cast<double>(targets[i]) - values[i];
-    const double t = targets[i];
-    target.add(std::span<const double>(&t, 1));
-    error.add(std::span<const double>(&e, 1));
-  }
-  return 1.0 - error.m2[0] / target.m2[0];
+  const std::size_t n = targets.size();
+  const double target = squared_deviations(n, [&](std::size_t i) { return double{targets[i]}; });
+  const double error =
+      squared_deviations(n, [&](std::size_t i) { return double{targets[i]} - values[i]; });
+  return 1.0 - error / target;
 }
 
 }  // namespace
 
-MetricValues Ppo::update() {
+const MetricValues& Ppo::update() {
+  steps_ += rollout_.rows();
+  // Before more episodes are collected: these belong to the steps that are learned from.
+  const EpisodeStatistics& statistics = runtime_.statistics();
+  measure("return_mean_100", statistics.return_mean_100());
+  measure("length_mean_100", statistics.length_mean_100());
+  measure("episodes", static_cast<double>(statistics.episodes()));
+
+  if (!overlap_ || next_rollout_steps() == 0) {
+    learn(pool_);
+    return metrics_;
+  }
+  acting_parameters_ = parameters_;
+  runtime_.begin(acting_parameters_, next_rollout_steps());
+  // The update is one piece of work and comes first; whoever has done with it helps with the rest.
+  pool_.parallel_for(1 + runtime_.shards(), [this](int piece) {
+    piece == 0 ? learn(own_thread_) : runtime_.run_shard(piece - 1);
+  });
+  runtime_.end();
+  collected_ahead_ = true;
+  return metrics_;
+}
+
+void Ppo::measure(std::string_view name, double value) {
+  const auto found = std::ranges::find(metrics_, name, &MetricValues::value_type::first);
+  if (found != metrics_.end()) {
+    found->second = value;
+  } else {
+    metrics_.emplace_back(name, value);
+  }
+}
+
+void Ppo::learn(ThreadPool& pool) {
   compute_advantages();
-  const RolloutBuffer& buffer = runtime_.buffer();
-  const int rows = buffer.rows();
-  const double before = static_cast<double>(runtime_.steps() - rows);
+  const int rows = rollout_.rows();
+  const double before = static_cast<double>(steps_ - rows);
   const double learning_rate =
       config_.learning_rate *
       (config_.anneal ? 1.0 - before / static_cast<double>(total_steps_) : 1.0);
@@ -177,26 +227,24 @@ MetricValues Ppo::update() {
       std::swap(indices_[i], indices_[minibatch_stream_.below(static_cast<std::uint64_t>(i) + 1)]);
     }
     for (int first = 0; first < rows && !stop; first += minibatch) {
-      const Sums sums = step_minibatch(first, std::min(minibatch, rows - first), learning_rate);
+      const Sums sums =
+          step_minibatch(first, std::min(minibatch, rows - first), learning_rate, pool);
       all.add(sums);
       stop = config_.target_kl > 0.0 && sums.kl > 1.5 * config_.target_kl * sums.rows;
     }
   }
-  return {{"return_mean_100", runtime_.statistics().return_mean_100()},
-          {"length_mean_100", runtime_.statistics().length_mean_100()},
-          {"episodes", static_cast<double>(runtime_.statistics().episodes())},
-          {"policy_loss", all.policy_loss / all.rows},
-          {"value_loss", all.value_loss / all.rows},
-          {"entropy", all.entropy / all.rows},
-          {"kl", all.kl / all.rows},
-          {"clip_fraction", all.clipped / all.rows},
-          {"explained_variance", explained_variance(targets_, buffer.values)},
-          {"gradient_norm", all.gradient_norm / all.steps},
-          {"epochs", static_cast<double>(epochs)},
-          {"learning_rate", learning_rate}};
+  measure("policy_loss", all.policy_loss / all.rows);
+  measure("value_loss", all.value_loss / all.rows);
+  measure("entropy", all.entropy / all.rows);
+  measure("kl", all.kl / all.rows);
+  measure("clip_fraction", all.clipped / all.rows);
+  measure("explained_variance", explained_variance(targets_, rollout_.values));
+  measure("gradient_norm", all.gradient_norm / all.steps);
+  measure("epochs", static_cast<double>(epochs));
+  measure("learning_rate", learning_rate);
 }
 
-Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate) {
+Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, ThreadPool& pool) {
   const std::span<const int> rows(indices_.data() + first, static_cast<std::size_t>(count));
   advantage_mean_ = 0.0f;
   advantage_scale_ = 1.0f;
@@ -212,33 +260,52 @@ Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate) {
 
   const int pieces = static_cast<int>(slices_.size());
   const int size = (count + pieces - 1) / pieces;
-  pool_.parallel_for(pieces, [&](int i) {
+  pool.parallel_for(pieces, [&](int i) {
     const int begin = std::min(i * size, count);
     const int end = std::min(begin + size, count);
     run_slice(*slices_[i], rows.subspan(begin, static_cast<std::size_t>(end - begin)), count);
   });
 
-  std::fill(gradients_.begin(), gradients_.end(), 0.0f);
+  // The parameters are shared out too, in ranges of whole cache lines.
+  const std::size_t part = (parameters_.size() + 16 * pieces - 1) / (16 * pieces) * 16;
+  const auto range = [&](int i) {
+    const std::size_t begin = std::min(i * part, parameters_.size());
+    return std::pair(begin, std::min(part, parameters_.size() - begin));
+  };
+  pool.parallel_for(pieces, [&](int i) {
+    const auto [begin, length] = range(i);
+    const auto sum = std::span(gradients_).subspan(begin, length);
+    std::ranges::copy(std::span(slices_[0]->gradients).subspan(begin, length), sum.begin());
+    for (int k = 1; k < pieces; ++k) {
+      kernels::add(std::span(slices_[k]->gradients).subspan(begin, length), sum);
+    }
+    slices_[i]->squares = kernels::sum_of_squares(sum);
+  });
   Sums sums;
+  double squares = 0.0;
   for (const auto& slice : slices_) {
-    kernels::add(slice->gradients, gradients_);
     sums.add(slice->sums);
+    squares += slice->squares;
   }
-  const double norm = global_norm(gradients_);
+  const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) {
-    throw Error("ppo: the gradient at step " + std::to_string(runtime_.steps()) +
+    throw Error("ppo: the gradient at step " + std::to_string(steps_) +
                 " is not finite; a smaller ppo.learning_rate may help");
   }
   const bool clip = config_.max_gradient_norm > 0.0 && norm > config_.max_gradient_norm;
-  optimizer_.step(parameters_, gradients_, learning_rate,
-                  clip ? static_cast<float>(config_.max_gradient_norm / norm) : 1.0f);
+  const float scale = clip ? static_cast<float>(config_.max_gradient_norm / norm) : 1.0f;
+  optimizer_.begin_step();
+  pool.parallel_for(pieces, [&](int i) {
+    const auto [begin, length] = range(i);
+    optimizer_.step_part(parameters_, gradients_, begin, length, learning_rate, scale);
+  });
   sums.gradient_norm = norm;
   sums.steps = 1.0;
   return sums;
 }
 
 void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
-  const RolloutBuffer& buffer = runtime_.buffer();
+  const RolloutBuffer& buffer = rollout_;
   const Distribution& distribution = policy_.distribution();
   const int o = policy_.observation_size();
   const int a = distribution.action_size();
@@ -277,6 +344,8 @@ void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
   distribution.kl(first(s.old_distribution, p), parameters, per_dimension);
   distribution.joint(per_dimension, first(s.kls));
   std::fill(d_distribution.begin(), d_distribution.end(), 0.0f);
+  for (std::size_t i = 0; i < n; ++i) s.ratios[i] = s.log_probs[i] - buffer.log_probs[rows[i]];
+  kernels::exp(first(s.ratios));
 
   // Losses are means over the minibatch, of which this slice holds a part.
   const float share = 1.0f / static_cast<float>(minibatch);
@@ -286,7 +355,7 @@ void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
     const int row = rows[i];
     // L = −min(r·A, clip(r, 1 ± ε)·A); where the clipped branch is the smaller one it is constant.
     const float advantage = (advantages_[row] - advantage_mean_) * advantage_scale_;
-    const float ratio = std::exp(s.log_probs[i] - buffer.log_probs[row]);
+    const float ratio = s.ratios[i];
     const float bounded = std::clamp(ratio, 1.0f - clip, 1.0f + clip);
     const bool active = ratio * advantage <= bounded * advantage;
     weights[i] = active ? -share * advantage * ratio : 0.0f;
@@ -322,11 +391,39 @@ void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
                    s.d_values.data(), s.gradients, *s.workspace);
 }
 
+namespace {
+
+// What learning needs of a rollout, under its names in a checkpoint. One list serves both ways.
+template <class Buffer, class F>
+void for_each_column(Buffer& b, F f) {
+  f("observations", b.observations);
+  f("raw_actions", b.raw_actions);
+  f("distribution", b.distribution);
+  f("log_probs", b.log_probs);
+  f("rewards", b.rewards);
+  f("values", b.values);
+  f("next_values", b.next_values);
+}
+
+}  // namespace
+
 void Ppo::save(Checkpoint& checkpoint) const {
   checkpoint.put("policy/parameters", std::span<const float>(parameters_));
   optimizer_.save(checkpoint, "optimizer");
   checkpoint.put("random/minibatches", minibatch_stream_.counter());
+  checkpoint.put("counters/learned", steps_);
   runtime_.save(checkpoint);
+  if (!collected_ahead_) return;
+  const RolloutBuffer& ahead = runtime_.buffer();
+  checkpoint.put("rollout/steps", static_cast<std::int64_t>(ahead.steps));
+  for_each_column(ahead, [&](const char* name, const std::vector<float>& column) {
+    checkpoint.put(std::string("rollout/") + name, std::span<const float>(column));
+  });
+  const auto flags = [&](const char* name, const std::vector<std::uint8_t>& column) {
+    checkpoint.put(name, std::as_bytes(std::span(column)));
+  };
+  flags("rollout/terminated", ahead.terminated);
+  flags("rollout/truncated", ahead.truncated);
 }
 
 void Ppo::load(const Checkpoint& checkpoint) {
@@ -334,7 +431,20 @@ void Ppo::load(const Checkpoint& checkpoint) {
   optimizer_.load(checkpoint, "optimizer");
   minibatch_stream_ =
       RandomStream(minibatch_stream_.key(), checkpoint.get<std::uint64_t>("random/minibatches"));
+  steps_ = checkpoint.get<std::int64_t>("counters/learned");
   runtime_.load(checkpoint);
+  collected_ahead_ = checkpoint.has("rollout/steps");
+  if (!collected_ahead_) return;
+  RolloutBuffer ahead;
+  const Distribution& d = policy_.distribution();
+  ahead.resize(runtime_.envs(), static_cast<int>(checkpoint.get<std::int64_t>("rollout/steps")),
+               policy_.observation_size(), d.action_size(), d.parameter_size());
+  for_each_column(ahead, [&](const char* name, std::vector<float>& column) {
+    checkpoint.read(std::string("rollout/") + name, std::span<float>(column));
+  });
+  checkpoint.read("rollout/terminated", std::as_writable_bytes(std::span(ahead.terminated)));
+  checkpoint.read("rollout/truncated", std::as_writable_bytes(std::span(ahead.truncated)));
+  runtime_.swap_buffer(ahead);
 }
 
 }  // namespace costate

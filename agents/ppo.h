@@ -1,16 +1,21 @@
 // Proximal policy optimisation with the clipped surrogate (Schulman et al. 2017), with the details
 // that make it work (Huang et al., "The 37 Implementation Details of Proximal Policy Optimization",
 // 2022).
+//
+// With runtime.overlap, rollout k + 1 is collected while the update on rollout k runs, by the
+// parameters from before that update: data are one update old, always exactly one, whatever the
+// number of threads.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agents/learner.h"
-#include "backends/dense/adam.h"
+#include "backends/dense/optimizer.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
 
@@ -31,6 +36,7 @@ struct PpoConfig {
   double max_gradient_norm = 0.5;
   double learning_rate = 3e-4;
   bool anneal = true;
+  OptimizerConfig optimizer;
   double target_kl = 0.0;
   bool normalize_advantages = true;
 
@@ -46,38 +52,54 @@ class Ppo final : public Learner {
   ~Ppo() override;
 
   void collect() override;
-  MetricValues update() override;
+  const MetricValues& update() override;
   Runtime& runtime() override { return runtime_; }
+  std::int64_t steps() const override { return steps_; }
   bool done() const override;
   void save(Checkpoint& checkpoint) const override;
   void load(const Checkpoint& checkpoint) override;
 
   std::span<const float> parameters() const { return parameters_; }
+  /// What the last `collect` left to learn from.
+  const RolloutBuffer& rollout() const { return rollout_; }
 
  private:
   struct Slice;
   struct Sums;
 
+  /// Steps of each environment in the next rollout; 0 where none is left to take.
+  int next_rollout_steps() const;
+  /// Sets one of the measurements that update() returns.
+  void measure(std::string_view name, double value);
   void compute_advantages();
+  /// All epochs over the rollout, on `pool`.
+  void learn(ThreadPool& pool);
   /// One gradient step on the rows indices_[first, first + count). Returns its measurements.
-  Sums step_minibatch(int first, int count, double learning_rate);
+  Sums step_minibatch(int first, int count, double learning_rate, ThreadPool& pool);
   void run_slice(Slice& slice, std::span<const int> rows, int minibatch);
 
   PpoConfig config_;
+  bool overlap_;
   const ActorCritic& policy_;
   ThreadPool& pool_;
+  ThreadPool own_thread_{1};  // for an update that runs beside the collection
   std::int64_t total_steps_;
+  std::int64_t steps_ = 0;  // learned from
   Runtime runtime_;
-  std::vector<float> parameters_;
-  std::vector<float> gradients_;
-  Adam optimizer_;
+  AlignedFloats parameters_;
+  AlignedFloats acting_parameters_;  // overlap: those of the rollout that is being collected
+  AlignedFloats gradients_;
+  Optimizer optimizer_;
   RandomStream minibatch_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
+  RolloutBuffer rollout_;
+  bool collected_ahead_ = false;   // the runtime's buffer holds the next rollout
   std::vector<float> advantages_;  // [N·T]
   std::vector<float> targets_;     // [N·T] what the values are fitted to
   std::vector<int> indices_;       // [N·T] a permutation of the rows
   float advantage_mean_ = 0.0f;    // of the present minibatch
   float advantage_scale_ = 1.0f;
+  MetricValues metrics_;
 };
 
 }  // namespace costate

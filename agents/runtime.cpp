@@ -35,6 +35,8 @@ void RuntimeConfig::describe(Options& options) {
   options.add("envs", envs, Range::between(1, 65536), "environments stepped side by side");
   options.add("runtime.shard", shard, Range::between(1, 256),
               "environments that one worker takes through a rollout together");
+  options.add("runtime.overlap", overlap,
+              "whether the next rollout is collected during an update, by the policy before it");
   options.add("normalize.observations", normalize_observations,
               "whether observations are brought to mean 0 and variance 1 by running statistics");
   options.add("normalize.rewards", normalize_rewards,
@@ -52,7 +54,8 @@ struct Runtime::Shard {
         distribution(static_cast<std::size_t>(count) * parameter_size),
         log_probs(count),
         per_dimension(static_cast<std::size_t>(count) * policy.distribution().dimensions()),
-        last_values(count),
+        normalized(static_cast<std::size_t>(kValueRows) * policy.observation_size()),
+        values(kValueRows),
         observation_moments(policy.observation_size()),
         reward_moments(1) {}
 
@@ -66,14 +69,14 @@ struct Runtime::Shard {
   std::vector<float> distribution;
   std::vector<float> log_probs;
   std::vector<float> per_dimension;
-  std::vector<float> last_values;
+  // A block of rows whose values are wanted, normalised, and their values.
+  std::vector<float> normalized;
+  std::vector<float> values;
   Moments observation_moments;
   Moments reward_moments;
   // Episodes that ended in the present rollout: their rows in the buffer and final observations.
   std::vector<int> ended_rows;
-  std::vector<float> ended_observations;   // [ended, obs] as the environment gave them
-  std::vector<float> ended_policy_inputs;  // [ended, obs] normalised
-  std::vector<float> ended_values;         // [ended]
+  std::vector<float> ended_observations;  // [ended, obs] as the environment gave them
 };
 
 Runtime::Runtime(const RuntimeConfig& config, VectorEnv& environments, std::uint64_t seed,
@@ -103,12 +106,38 @@ Runtime::Runtime(const RuntimeConfig& config, VectorEnv& environments, std::uint
 Runtime::~Runtime() = default;
 
 void Runtime::collect(std::span<const float> parameters, int steps) {
-  buffer_.resize(envs(), steps, observation_size_, action_size_, parameter_size_);
-  pool_.parallel_for(static_cast<int>(shards_.size()), [&](int s) {
-    run_shard(*shards_[s], parameters, steps);
-    evaluate_shard(*shards_[s], parameters, steps);
-  });
+  begin(parameters, steps);
+  pool_.parallel_for(shards(), [this](int s) { run_shard(s); });
+  end();
+}
 
+void Runtime::begin(std::span<const float> parameters, int steps) {
+  parameters_ = parameters;
+  buffer_.resize(envs(), steps, observation_size_, action_size_, parameter_size_);
+  for (const auto& shard : shards_) {
+    // Room for an end at every step, so that no rollout allocates; untouched pages cost nothing.
+    const std::size_t rows = static_cast<std::size_t>(shard->n) * steps;
+    shard->ended_rows.reserve(rows);
+    shard->ended_observations.reserve(rows * observation_size_);
+  }
+}
+
+void Runtime::run_shard(int index) {
+  Shard& shard = *shards_[index];
+  shard.observation_moments.clear();
+  shard.reward_moments.clear();
+  shard.ended_rows.clear();
+  shard.ended_observations.clear();
+  for (int t = 0; t < buffer_.steps; ++t) {
+    act(shard, t);
+    environments_.step_range(shard.first, shard.n, shard.actions);
+    store_step(shard, t);
+  }
+  evaluate(shard);
+}
+
+void Runtime::end() {
+  const int steps = buffer_.steps;
   for (const auto& shard : shards_) {
     if (config_.normalize_observations) observation_normalizer_.merge(shard->observation_moments);
     if (config_.normalize_rewards) reward_normalizer_.merge(shard->reward_moments);
@@ -145,52 +174,43 @@ void Runtime::collect(std::span<const float> parameters, int steps) {
   steps_ += buffer_.rows();
 }
 
-void Runtime::run_shard(Shard& shard, std::span<const float> parameters, int steps) {
+void Runtime::act(Shard& shard, int t) {
   const Distribution& distribution = policy_.distribution();
-  shard.observation_moments.clear();
-  shard.reward_moments.clear();
-  shard.ended_rows.clear();
-  shard.ended_observations.clear();
-  for (int t = 0; t < steps; ++t) {
-    const auto raw = environments_.observations().subspan(
-        static_cast<std::size_t>(shard.first) * observation_size_, shard.observations.size());
-    if (config_.normalize_observations) {
-      observation_normalizer_.normalize(raw, shard.observations);
-      observation_normalizer_.accumulate(raw, shard.observation_moments);
-    } else {
-      std::copy(raw.begin(), raw.end(), shard.observations.begin());
-    }
-    for (int i = 0; i < shard.n; ++i) {
-      const std::size_t row = static_cast<std::size_t>(shard.first + i) * steps + t;
-      std::copy_n(raw.data() + i * observation_size_, observation_size_,
-                  buffer_.raw_observations.data() + row * observation_size_);
-    }
-
-    policy_.policy(parameters, shard.observations.data(), shard.n, shard.distribution.data(),
-                   *shard.workspace);
-    for (int i = 0; i < shard.n; ++i) {
-      const std::span<float> action(shard.raw_actions.data() + i * action_size_,
-                                    static_cast<std::size_t>(action_size_));
-      distribution.sample({shard.distribution.data() + i * parameter_size_,
-                           static_cast<std::size_t>(parameter_size_)},
-                          action_streams_[shard.first + i], action);
-      const std::span<float> executed(shard.actions.data() + i * action_size_, action.size());
-      std::copy(action.begin(), action.end(), executed.begin());
-      distribution.execute(executed);
-      policy_.action_map().to_env(executed);
-    }
-    distribution.log_prob(shard.distribution, shard.raw_actions, shard.per_dimension);
-    distribution.joint(shard.per_dimension, shard.log_probs);
-
-    environments_.step_range(shard.first, shard.n, shard.actions);
-    store_step(shard, t, steps);
+  const auto raw = environments_.observations().subspan(
+      static_cast<std::size_t>(shard.first) * observation_size_, shard.observations.size());
+  if (config_.normalize_observations) {
+    observation_normalizer_.normalize(raw, shard.observations);
+    observation_normalizer_.accumulate(raw, shard.observation_moments);
+  } else {
+    std::copy(raw.begin(), raw.end(), shard.observations.begin());
   }
+  for (int i = 0; i < shard.n; ++i) {
+    const std::size_t row = static_cast<std::size_t>(shard.first + i) * buffer_.steps + t;
+    std::copy_n(raw.data() + i * observation_size_, observation_size_,
+                buffer_.raw_observations.data() + row * observation_size_);
+  }
+
+  policy_.policy(parameters_, shard.observations.data(), shard.n, shard.distribution.data(),
+                 *shard.workspace);
+  for (int i = 0; i < shard.n; ++i) {
+    const std::span<float> action(shard.raw_actions.data() + i * action_size_,
+                                  static_cast<std::size_t>(action_size_));
+    distribution.sample({shard.distribution.data() + i * parameter_size_,
+                         static_cast<std::size_t>(parameter_size_)},
+                        action_streams_[shard.first + i], action);
+    const std::span<float> executed(shard.actions.data() + i * action_size_, action.size());
+    std::copy(action.begin(), action.end(), executed.begin());
+    distribution.execute(executed);
+    policy_.action_map().to_env(executed);
+  }
+  distribution.log_prob(shard.distribution, shard.raw_actions, shard.per_dimension);
+  distribution.joint(shard.per_dimension, shard.log_probs);
 }
 
-void Runtime::store_step(Shard& shard, int t, int steps) {
+void Runtime::store_step(Shard& shard, int t) {
   for (int i = 0; i < shard.n; ++i) {
     const int env = shard.first + i;
-    const std::size_t row = static_cast<std::size_t>(env) * steps + t;
+    const std::size_t row = static_cast<std::size_t>(env) * buffer_.steps + t;
     std::copy_n(shard.observations.data() + i * observation_size_, observation_size_,
                 buffer_.observations.data() + row * observation_size_);
     std::copy_n(shard.raw_actions.data() + i * action_size_, action_size_,
@@ -218,45 +238,56 @@ void Runtime::store_step(Shard& shard, int t, int steps) {
 }
 
 // Values are not needed to act, so they are computed after the rollout, in large products.
-void Runtime::evaluate_shard(Shard& shard, std::span<const float> parameters, int steps) {
+void Runtime::evaluate(Shard& shard) {
   const auto values = [&](const float* observations, int rows, float* out) {
+    policy_.value(parameters_, observations, rows, out, *shard.workspace);
+  };
+  // Calls f(first, values) for blocks of raw observations.
+  const auto values_of_raw = [&](std::span<const float> raw, auto f) {
+    const int rows = static_cast<int>(raw.size()) / observation_size_;
     for (int first = 0; first < rows; first += kValueRows) {
-      policy_.value(parameters,
-                    observations + static_cast<std::ptrdiff_t>(first) * observation_size_,
-                    std::min(kValueRows, rows - first), out + first, *shard.workspace);
+      const int count = std::min(kValueRows, rows - first);
+      const auto block = raw.subspan(static_cast<std::size_t>(first) * observation_size_,
+                                     static_cast<std::size_t>(count) * observation_size_);
+      const auto normalized = std::span(shard.normalized).first(block.size());
+      if (config_.normalize_observations) {
+        observation_normalizer_.normalize(block, normalized);
+      } else {
+        std::copy(block.begin(), block.end(), normalized.begin());
+      }
+      values(normalized.data(), count, shard.values.data());
+      f(first, std::span<const float>(shard.values).first(static_cast<std::size_t>(count)));
     }
-  };
-  const auto normalized = [&](std::span<const float> raw, std::vector<float>& out) {
-    out.resize(raw.size());
-    if (config_.normalize_observations) {
-      observation_normalizer_.normalize(raw, out);
-    } else {
-      std::copy(raw.begin(), raw.end(), out.begin());
-    }
-    return out.data();
   };
 
+  const int steps = buffer_.steps;
+  const int rows = shard.n * steps;
   const std::size_t first_row = static_cast<std::size_t>(shard.first) * steps;
-  values(buffer_.observations.data() + first_row * observation_size_, shard.n * steps,
-         buffer_.values.data() + first_row);
+  for (int first = 0; first < rows; first += kValueRows) {
+    const std::size_t row = first_row + first;
+    values(buffer_.observations.data() + row * observation_size_,
+           std::min(kValueRows, rows - first), buffer_.values.data() + row);
+  }
 
-  const auto last = environments_.observations().subspan(
-      static_cast<std::size_t>(shard.first) * observation_size_, shard.observations.size());
-  values(normalized(last, shard.observations), shard.n, shard.last_values.data());
+  // What follows a step is the next row of the environment; behind the last one stands the
+  // observation to go on from, and behind an end the final observation.
   for (int i = 0; i < shard.n; ++i) {
     const auto begin =
         static_cast<std::ptrdiff_t>(first_row) + static_cast<std::ptrdiff_t>(i) * steps;
     std::copy(buffer_.values.begin() + begin + 1, buffer_.values.begin() + begin + steps,
               buffer_.next_values.begin() + begin);
-    buffer_.next_values[begin + steps - 1] = shard.last_values[i];
   }
-
-  const int ended = static_cast<int>(shard.ended_rows.size());
-  if (ended == 0) return;
-  shard.ended_values.resize(shard.ended_rows.size());
-  values(normalized(shard.ended_observations, shard.ended_policy_inputs), ended,
-         shard.ended_values.data());
-  for (int k = 0; k < ended; ++k) buffer_.next_values[shard.ended_rows[k]] = shard.ended_values[k];
+  const auto last = environments_.observations().subspan(
+      static_cast<std::size_t>(shard.first) * observation_size_, shard.observations.size());
+  values_of_raw(last, [&](int first, std::span<const float> v) {
+    for (std::size_t k = 0; k < v.size(); ++k) {
+      buffer_.next_values[first_row + (first + k + 1) * steps - 1] = v[k];
+    }
+  });
+  values_of_raw(shard.ended_observations, [&](int first, std::span<const float> v) {
+    for (std::size_t k = 0; k < v.size(); ++k)
+      buffer_.next_values[shard.ended_rows[first + k]] = v[k];
+  });
 }
 
 void Runtime::attach(RolloutLogger& logger) {

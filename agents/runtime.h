@@ -1,4 +1,4 @@
-// The lock-step runtime: actors that step environments and fill a rollout buffer.
+// The runtime: actors that step environments and fill a rollout buffer.
 //
 // The N environments are cut into shards of a fixed size. One worker takes a shard through all T
 // steps — inference, sampling, stepping, storing — without waiting for the others. Parameters and
@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agents/episode_statistics.h"
@@ -27,6 +28,7 @@ namespace costate {
 struct RuntimeConfig {
   std::int64_t envs = 8;
   std::int64_t shard = 4;
+  bool overlap = false;
   bool normalize_observations = true;
   bool normalize_rewards = true;
 
@@ -44,7 +46,18 @@ class Runtime {
   /// buffer(). Throws Error where an environment gives a number that is not finite.
   void collect(std::span<const float> parameters, int steps);
 
+  /// The same in pieces, for a learner that uses the pool at the same time: `begin`, then
+  /// `run_shard` once for each of shards(), on any threads, then `end`. `parameters` must not
+  /// change before that.
+  void begin(std::span<const float> parameters, int steps);
+  int shards() const { return static_cast<int>(shards_.size()); }
+  void run_shard(int index);
+  void end();
+
   const RolloutBuffer& buffer() const { return buffer_; }
+  /// Exchanges the buffer for `other`, so that the rollout can be kept while the next one is
+  /// collected.
+  void swap_buffer(RolloutBuffer& other) { std::swap(buffer_, other); }
   const EpisodeStatistics& statistics() const { return statistics_; }
   /// Environment steps taken so far, all environments together.
   std::int64_t steps() const { return steps_; }
@@ -63,9 +76,9 @@ class Runtime {
  private:
   struct Shard;
 
-  void run_shard(Shard& shard, std::span<const float> parameters, int steps);
-  void store_step(Shard& shard, int t, int steps);
-  void evaluate_shard(Shard& shard, std::span<const float> parameters, int steps);
+  void act(Shard& shard, int t);
+  void store_step(Shard& shard, int t);
+  void evaluate(Shard& shard);
 
   RuntimeConfig config_;
   VectorEnv& environments_;
@@ -78,6 +91,7 @@ class Runtime {
   RewardNormalizer reward_normalizer_;
   std::vector<RandomStream> action_streams_;  // [N]
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::span<const float> parameters_;  // of the rollout that is being collected
   RolloutBuffer buffer_;
   EpisodeStatistics statistics_;
   std::vector<float> final_observations_;  // of the episodes that ended, in row order

@@ -31,44 +31,68 @@ Matrix orthogonal(int rows, int columns, RandomStream& random) {
 
 }  // namespace
 
+const std::vector<std::string>& activation_names() {
+  static const std::vector<std::string> names = {"tanh", "relu", "silu", "elu", "gelu"};
+  return names;
+}
+
 Activation activation_from(const std::string& name) {
-  if (name == "tanh") return Activation::kTanh;
-  if (name == "relu") return Activation::kRelu;
-  throw UsageError("activation is \"" + name + "\", expected tanh or relu");
+  const auto& names = activation_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    throw UsageError("activation is \"" + name + "\", expected tanh, relu, silu, elu or gelu");
+  }
+  return static_cast<Activation>(found - names.begin());
+}
+
+std::size_t MlpShape::layer_parameters(int layer) const {
+  const bool normalised = layer_norm && layer + 1 < layers();
+  return static_cast<std::size_t>(layer_inputs(layer) + (normalised ? 3 : 1)) *
+         layer_outputs(layer);
 }
 
 std::size_t MlpShape::parameter_count() const {
   std::size_t count = 0;
-  for (int layer = 0; layer < layers(); ++layer) {
-    count += static_cast<std::size_t>(layer_inputs(layer) + 1) * layer_outputs(layer);
-  }
+  for (int layer = 0; layer < layers(); ++layer) count += layer_parameters(layer);
   return count;
 }
 
 void initialise_orthogonal(const MlpShape& shape, std::span<const float> output_gains,
                            RandomStream& random, std::span<float> parameters) {
-  float* out = parameters.data();
+  std::fill(parameters.begin(), parameters.end(), 0.0f);
+  float* layer_start = parameters.data();
   for (int layer = 0; layer < shape.layers(); ++layer) {
-    const int columns = shape.layer_inputs(layer);
-    const int rows = shape.layer_outputs(layer);
+    const int in = shape.layer_inputs(layer);
+    const int out = shape.layer_outputs(layer);
     const bool last = layer + 1 == shape.layers();
-    for (int first = 0; first < rows;) {
+    for (int first = 0; first < out;) {
       const double gain = last ? output_gains[first] : std::sqrt(2.0);
-      int end = last ? first + 1 : rows;
-      while (last && end < rows && output_gains[end] == output_gains[first]) ++end;
-      const Matrix weights = gain * orthogonal(end - first, columns, random);
-      out = std::transform(weights.data(), weights.data() + weights.size(), out,
-                           [](double w) { return static_cast<float>(w); });
+      int end = last ? first + 1 : out;
+      while (last && end < out && output_gains[end] == output_gains[first]) ++end;
+      const Matrix weights = gain * orthogonal(in, end - first, random);
+      for (int i = 0; i < in; ++i) {
+        for (int j = first; j < end; ++j) {
+          layer_start[i * out + j] = static_cast<float>(weights(i, j - first));
+        }
+      }
       first = end;
     }
-    out = std::fill_n(out, rows, 0.0f);
+    if (shape.layer_norm && !last) std::fill_n(layer_start + (in + 1) * out, out, 1.0f);
+    layer_start += shape.layer_parameters(layer);
   }
 }
 
 std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind) {
-  if (kind == "dense") return std::make_unique<DenseNet>(shape);
   if (kind == "torch") return make_torch_mlp(shape);
-  throw UsageError("network is \"" + kind + "\", expected dense or torch");
+  if (kind != "dense" && kind != "auto") {
+    throw UsageError("network is \"" + kind + "\", expected auto, dense or torch");
+  }
+  if (DenseNet::computes(shape)) return std::make_unique<DenseNet>(shape);
+  if (kind == "dense") {
+    throw UsageError(
+        "network \"dense\" has no gelu, expected another activation, or network auto or torch");
+  }
+  return make_torch_mlp(shape);
 }
 
 }  // namespace costate

@@ -11,34 +11,42 @@
 
 namespace costate {
 
-enum class Activation { kTanh, kRelu };
+enum class Activation { kTanh, kRelu, kSilu, kElu, kGelu };
 
-/// "tanh" or "relu"; throws UsageError for another name.
+const std::vector<std::string>& activation_names();
+/// One of the names above; throws UsageError for another.
 Activation activation_from(const std::string& name);
 
-/// y = W_L φ(… φ(W_1 x + b_1) …) + b_L. The flat parameter block holds, layer by layer, W
-/// [out, in] row-major and then b [out].
+/// y = φ(… φ(x·W₁ + b₁) …)·W_L + b_L, where each φ may have a layer normalisation before it. The
+/// flat parameter block holds, layer by layer, W [in, out] row-major, b [out] and, for a normalised
+/// hidden layer, gain [out] and shift [out].
 struct MlpShape {
   int inputs = 0;
   std::vector<int> hidden;
   int outputs = 0;
   Activation activation = Activation::kTanh;
+  bool layer_norm = false;
 
   int layers() const { return static_cast<int>(hidden.size()) + 1; }
   int layer_inputs(int layer) const { return layer == 0 ? inputs : hidden[layer - 1]; }
   int layer_outputs(int layer) const { return layer + 1 == layers() ? outputs : hidden[layer]; }
+  /// Parameters of one layer.
+  std::size_t layer_parameters(int layer) const;
   std::size_t parameter_count() const;
 };
 
 /// Orthogonal weights (Saxe et al. 2014: the QR decomposition of a Gaussian matrix, signs made
-/// unique) times a gain, zero biases. Hidden layers get the gain √2, usual for PPO ("The 37
-/// Implementation Details of PPO", 2022); row i of the output layer gets output_gains[i], rows of
-/// one gain forming one orthogonal matrix, so that several heads can share a last layer.
+/// unique) times a gain, zero biases; normalisation starts at gain 1 and shift 0. Hidden layers get
+/// the gain √2, usual for PPO ("The 37 Implementation Details of PPO", 2022); output i gets
+/// output_gains[i], outputs of one gain forming one orthogonal matrix, so that several heads can
+/// share a last layer.
 void initialise_orthogonal(const MlpShape& shape, std::span<const float> output_gains,
                            RandomStream& random, std::span<float> parameters);
 
-/// "dense": DenseNet. "torch": the same perceptron as a LibTorch module. Throws UsageError for
-/// another kind.
+/// "dense": DenseNet. "torch": the same perceptron as a LibTorch module. "auto": dense where
+/// DenseNet can compute the shape, which is every one but those with the activation gelu, else
+/// torch. Throws UsageError for another kind and where DenseNet is asked for what it cannot
+/// compute.
 std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind);
 
 }  // namespace costate

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 namespace costate {
 
@@ -28,6 +29,8 @@ class Network {
  public:
   virtual ~Network() = default;
 
+  /// Who computes it: "dense" or "torch".
+  virtual std::string_view kind() const = 0;
   virtual int inputs() const = 0;
   virtual int outputs() const = 0;
   virtual std::size_t parameter_count() const = 0;

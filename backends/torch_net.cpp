@@ -80,19 +80,67 @@ void TorchNet::backward(std::span<const float> /*parameters*/, const float* /*x*
   t.y.reset();
 }
 
+namespace {
+
+// LibTorch's own Linear keeps its weights [out, in]; the flat block has them [in, out].
+struct MlpModule final : torch::nn::Module {
+  explicit MlpModule(MlpShape s) : shape(std::move(s)) {
+    for (int layer = 0; layer < shape.layers(); ++layer) {
+      const int out = shape.layer_outputs(layer);
+      const auto add = [&](const char* name, at::IntArrayRef sizes) {
+        return register_parameter(name + std::to_string(layer), torch::zeros(sizes));
+      };
+      Layer l{add("weight", {shape.layer_inputs(layer), out}), add("bias", {out}), {}, {}};
+      if (shape.layer_norm && layer + 1 < shape.layers()) {
+        l.gain = add("gain", {out});
+        l.shift = add("shift", {out});
+      }
+      layers.push_back(std::move(l));
+    }
+  }
+
+  torch::Tensor activate(const torch::Tensor& x) const {
+    switch (shape.activation) {
+      case Activation::kTanh:
+        return torch::tanh(x);
+      case Activation::kRelu:
+        return torch::relu(x);
+      case Activation::kSilu:
+        return torch::silu(x);
+      case Activation::kElu:
+        return torch::elu(x);
+      case Activation::kGelu:
+        return torch::gelu(x);
+    }
+    return x;
+  }
+
+  torch::Tensor forward(torch::Tensor x) const {
+    for (const Layer& layer : layers) {
+      x = torch::addmm(layer.bias, x, layer.weight);
+      if (&layer == &layers.back()) break;
+      if (shape.layer_norm) x = torch::layer_norm(x, {x.size(1)}, layer.gain, layer.shift);
+      x = activate(x);
+    }
+    return x;
+  }
+
+  struct Layer {
+    torch::Tensor weight;
+    torch::Tensor bias;
+    torch::Tensor gain;
+    torch::Tensor shift;
+  };
+  MlpShape shape;
+  std::vector<Layer> layers;
+};
+
+}  // namespace
+
 std::unique_ptr<Network> make_torch_mlp(const MlpShape& shape) {
   return std::make_unique<TorchNet>(shape.inputs, shape.outputs, [shape] {
-    torch::nn::Sequential net;
-    for (int layer = 0; layer < shape.layers(); ++layer) {
-      net->push_back(torch::nn::Linear(shape.layer_inputs(layer), shape.layer_outputs(layer)));
-      if (layer + 1 == shape.layers()) break;
-      if (shape.activation == Activation::kTanh) {
-        net->push_back(torch::nn::Tanh());
-      } else {
-        net->push_back(torch::nn::ReLU());
-      }
-    }
-    return TorchModule{net.ptr(), [net](const at::Tensor& x) mutable { return net->forward(x); }};
+    const auto module = std::make_shared<MlpModule>(shape);
+    return TorchModule{module, [module](const at::Tensor& x) { return module->forward(x); }};
   });
 }
 

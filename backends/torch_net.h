@@ -28,6 +28,7 @@ class TorchNet final : public Network {
   /// threads are independent. The flat parameter block is the module's parameters() in their order.
   TorchNet(int inputs, int outputs, std::function<TorchModule()> make);
 
+  std::string_view kind() const override { return "torch"; }
   int inputs() const override { return inputs_; }
   int outputs() const override { return outputs_; }
   std::size_t parameter_count() const override { return parameter_count_; }
@@ -44,7 +45,7 @@ class TorchNet final : public Network {
   std::size_t parameter_count_ = 0;
 };
 
-/// The perceptron of `shape` built from torch::nn::Linear, with DenseNet's parameter layout.
+/// The perceptron of `shape` as a LibTorch module, with DenseNet's parameter layout.
 std::unique_ptr<Network> make_torch_mlp(const MlpShape& shape);
 
 }  // namespace costate

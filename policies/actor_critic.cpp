@@ -8,11 +8,14 @@ void PolicyConfig::describe(Options& options) {
   options.add("policy", head, distribution_names(),
               "action distribution; auto: categorical for discrete actions, gaussian for boxes");
   options.add("network.hidden", hidden, Range::between(1, 65536), "widths of the hidden layers");
-  options.add("network.activation", activation, {"tanh", "relu"}, "after each hidden layer");
+  options.add("network.activation", activation, activation_names(), "after each hidden layer");
+  options.add("network.layer_norm", layer_norm,
+              "whether hidden layers are normalised before their activation");
   options.add("network.trunk", trunk, {"separate", "shared"},
               "whether actor and critic have hidden layers of their own");
-  options.add("network.kind", network, {"dense", "torch"},
-              "dense: fused float kernels; torch: the same network as a LibTorch module");
+  options.add("network.kind", network, {"auto", "dense", "torch"},
+              "dense: fused float kernels; torch: LibTorch; auto: dense where it can compute the "
+              "network, which is all but gelu");
   options.add("network.log_std", log_std, Range::between(-10, 10),
               "gaussian: initial log standard deviation, in half widths of the action box");
   options.add("network.state_dependent_std", state_dependent_std,
@@ -31,37 +34,31 @@ ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
   const std::vector<int> hidden(config.hidden.begin(), config.hidden.end());
   const int inputs = spec.observation.size();
   const Activation activation = activation_from(config.activation);
-  actor_shape_ = {inputs, hidden, network_outputs_ + (shared ? 1 : 0), activation};
+  actor_shape_ = {inputs, hidden, network_outputs_ + (shared ? 1 : 0), activation,
+                  config.layer_norm};
   actor_ = make_mlp(actor_shape_, config.network);
-  parameter_count_ = actor_->parameter_count() + free_parameters_;
+  parameter_count_ = actor_->parameter_count();
   if (!shared) {
-    critic_shape_ = {inputs, hidden, 1, activation};
+    critic_shape_ = {inputs, hidden, 1, activation, config.layer_norm};
     critic_ = make_mlp(critic_shape_, config.network);
-    parameter_count_ += critic_->parameter_count();
+    critic_start_ = (parameter_count_ + 15) / 16 * 16;
+    parameter_count_ = critic_start_ + critic_->parameter_count();
   }
-}
-
-std::span<const float> ActorCritic::actor_part(std::span<const float> parameters) const {
-  return parameters.first(actor_->parameter_count());
-}
-
-std::span<const float> ActorCritic::critic_part(std::span<const float> parameters) const {
-  return parameters.subspan(actor_->parameter_count(), critic_->parameter_count());
+  parameter_count_ += free_parameters_;
 }
 
 std::vector<float> ActorCritic::initial_parameters(std::uint64_t seed) const {
   RandomStream random(seed);
-  std::vector<float> parameters(parameter_count_, static_cast<float>(initial_log_std_));
+  std::vector<float> parameters(parameter_count_);
+  const std::span<float> all(parameters);
   std::vector<float> gains(actor_->outputs(), 0.01f);
   if (!critic_) gains.back() = 1.0f;
-  const std::span<float> all(parameters);
-  const std::size_t actor_count = actor_->parameter_count();
-  initialise_orthogonal(actor_shape_, gains, random, all.first(actor_count));
+  initialise_orthogonal(actor_shape_, gains, random, actor_part(all));
   if (critic_) {
     const float gain = 1.0f;
-    initialise_orthogonal(critic_shape_, {&gain, 1}, random,
-                          all.subspan(actor_count, critic_->parameter_count()));
+    initialise_orthogonal(critic_shape_, {&gain, 1}, random, critic_part(all));
   }
+  std::ranges::fill(all.last(free_parameters_), static_cast<float>(initial_log_std_));
   return parameters;
 }
 
@@ -119,13 +116,11 @@ void ActorCritic::backward(std::span<const float> parameters, const float* obser
     }
     d_distribution += distribution_->parameter_size();
   }
-  const std::size_t actor_count = actor_->parameter_count();
   actor_->backward(actor_part(parameters), observations, workspace.d_outputs.data(), rows,
-                   gradients.first(actor_count), nullptr, *workspace.actor);
+                   actor_part(gradients), nullptr, *workspace.actor);
   if (critic_) {
-    critic_->backward(critic_part(parameters), observations, d_values, rows,
-                      gradients.subspan(actor_count, critic_->parameter_count()), nullptr,
-                      *workspace.critic);
+    critic_->backward(critic_part(parameters), observations, d_values, rows, critic_part(gradients),
+                      nullptr, *workspace.critic);
   }
 }
 

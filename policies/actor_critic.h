@@ -2,7 +2,8 @@
 //
 // Like a Network, an ActorCritic holds no parameters; they come in as one flat block, laid out as
 // [actor (with the value as one more output where the trunk is shared), critic (separate trunk
-// only), log_std (Gaussian with a state-independent deviation only)].
+// only), log_std (Gaussian with a state-independent deviation only)]. Up to 15 zeros before the
+// critic let it begin on a cache line where the block does.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ struct PolicyConfig {
   std::vector<std::int64_t> hidden = {64, 64};
   std::string activation = "tanh";
   std::string trunk = "separate";
-  std::string network = "dense";
+  std::string network = "auto";
+  bool layer_norm = false;
   double log_std = 0.0;
   bool state_dependent_std = false;
 
@@ -46,6 +48,8 @@ class ActorCritic {
 
   const Distribution& distribution() const { return *distribution_; }
   const ActionMap& action_map() const { return action_map_; }
+  /// Who computes the networks: "dense" or "torch".
+  std::string_view network_kind() const { return actor_->kind(); }
   int observation_size() const { return actor_->inputs(); }
   std::size_t parameter_count() const { return parameter_count_; }
 
@@ -72,8 +76,15 @@ class ActorCritic {
                 Workspace& workspace) const;
 
  private:
-  std::span<const float> actor_part(std::span<const float> parameters) const;
-  std::span<const float> critic_part(std::span<const float> parameters) const;
+  /// The parts of a parameter block, or of its gradients.
+  template <class T>
+  std::span<T> actor_part(std::span<T> block) const {
+    return block.first(actor_->parameter_count());
+  }
+  template <class T>
+  std::span<T> critic_part(std::span<T> block) const {
+    return block.subspan(critic_start_, critic_->parameter_count());
+  }
 
   std::unique_ptr<Distribution> distribution_;
   ActionMap action_map_;
@@ -84,6 +95,7 @@ class ActorCritic {
   int network_outputs_;  // how many of the P distribution parameters the network gives
   int free_parameters_;  // the rest: state-independent log_std
   double initial_log_std_;
+  std::size_t critic_start_ = 0;
   std::size_t parameter_count_;
 };
 

@@ -1,23 +1,13 @@
 // Bang-bang control: each dimension at one of its two extremes.
 #include <cmath>
 
+#include "backends/dense/kernels.h"
+#include "backends/dense/vector_math.h"
+#include "policies/blocks.h"
 #include "policies/distribution.h"
 
 namespace costate {
 namespace {
-
-// log(1 + eˣ) without overflow.
-float softplus(float x) {
-  return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x)));
-}
-float sigmoid(float x) {
-  const float e = std::exp(-std::abs(x));
-  return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
-}
-// dH/dlogit = −l·p·(1 − p).
-float entropy_slope(float l) {
-  return -l * sigmoid(l) * sigmoid(-l);
-}
 
 class Bernoulli final : public Distribution {
  public:
@@ -50,48 +40,64 @@ class Bernoulli final : public Distribution {
   // log π(a) = −softplus(−a·l): finite for any logit, where log σ(l) underflows.
   void log_prob(std::span<const float> parameters, std::span<const float> actions,
                 std::span<float> out) const override {
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = -softplus(-actions[k] * parameters[k]);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = -actions[k] * parameters[k];
+    kernels::softplus(out);
+    for (float& value : out) value = -value;
   }
 
+  // ∂log π(a)/∂l = a·σ(−a·l).
   void log_prob_gradient(std::span<const float> parameters, std::span<const float> actions,
                          std::span<const float> weights, std::span<float> gradient) const override {
-    for (std::size_t k = 0; k < gradient.size(); ++k) {
-      gradient[k] += weights[k / d_] * actions[k] * sigmoid(-actions[k] * parameters[k]);
-    }
+    for_blocks(gradient.size(), [&](std::size_t first, std::size_t count) {
+      Block slope;
+      for (std::size_t k = 0; k < count; ++k)
+        slope[k] = -actions[first + k] * parameters[first + k];
+      kernels::sigmoid(std::span(slope).first(count));
+      for_entries(first, count, d_, [&](std::size_t k, std::size_t row, std::size_t) {
+        gradient[first + k] += weights[row] * actions[first + k] * slope[k];
+      });
+    });
   }
 
   // H = softplus(l) − l·p, even in l; taken at |l|, where no two large terms cancel.
   void entropy(std::span<const float> parameters, std::span<float> out) const override {
-    for (std::size_t k = 0; k < out.size(); ++k) {
-      const float l = std::abs(parameters[k]);
-      out[k] = softplus(-l) + l * sigmoid(-l);
-    }
+    for_blocks(out.size(), [&](std::size_t first, std::size_t count) {
+      Block p;
+      for (std::size_t k = 0; k < count; ++k) p[k] = -std::abs(parameters[first + k]);
+      const auto block = out.subspan(first, count);
+      std::copy_n(p.begin(), count, block.begin());
+      kernels::softplus(block);
+      kernels::sigmoid(std::span(p).first(count));
+      for (std::size_t k = 0; k < count; ++k) block[k] += std::abs(parameters[first + k]) * p[k];
+    });
   }
 
+  // ∂H/∂l = −l·p·(1 − p).
   void entropy_gradient(std::span<const float> parameters, std::span<const float> weights,
                         std::span<float> gradient) const override {
-    for (std::size_t k = 0; k < gradient.size(); ++k) {
-      gradient[k] += weights[k / d_] * entropy_slope(parameters[k]);
-    }
+    for_each_probability(parameters, [&](std::size_t k, float p, float q, std::size_t row) {
+      gradient[k] -= weights[row] * parameters[k] * p * q;
+    });
   }
 
   // KL = Σ_a p(a)·(log p(a) − log q(a)), in differences of softplus of one sign each.
   void kl(std::span<const float> p, std::span<const float> q, std::span<float> out) const override {
-    for (std::size_t k = 0; k < out.size(); ++k) {
-      out[k] = sigmoid(p[k]) * (softplus(-q[k]) - softplus(-p[k])) +
-               sigmoid(-p[k]) * (softplus(q[k]) - softplus(p[k]));
-    }
+    using vector_math::softplus;
+    for_each_probability(p, [&](std::size_t k, float up, float down, std::size_t) {
+      out[k] = up * (softplus(-q[k]) - softplus(-p[k])) + down * (softplus(q[k]) - softplus(p[k]));
+    });
   }
 
   // ∂KL/∂l_p = p·(1 − p)·(l_p − l_q), ∂KL/∂l_q = σ(l_q) − σ(l_p).
   void kl_gradient(std::span<const float> p, std::span<const float> q,
                    std::span<const float> weights, std::span<float> gradient_p,
                    std::span<float> gradient_q) const override {
-    for (std::size_t k = 0; k < p.size(); ++k) {
-      const float w = weights[k / d_];
-      if (!gradient_p.empty()) gradient_p[k] += w * sigmoid(p[k]) * sigmoid(-p[k]) * (p[k] - q[k]);
-      if (!gradient_q.empty()) gradient_q[k] += w * (sigmoid(q[k]) - sigmoid(p[k]));
-    }
+    for_each_probability(p, [&](std::size_t k, float up, float down, std::size_t row) {
+      if (!gradient_p.empty()) gradient_p[k] += weights[row] * up * down * (p[k] - q[k]);
+      if (!gradient_q.empty()) {
+        gradient_q[k] += weights[row] * (vector_math::sigmoid(q[k]) - up);
+      }
+    });
   }
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {
@@ -102,6 +108,25 @@ class Bernoulli final : public Distribution {
   }
 
  private:
+  // Calls f(entry, P(+1), P(−1), row); neither probability is a difference, so both keep their
+  // digits.
+  template <class F>
+  void for_each_probability(std::span<const float> logits, F f) const {
+    for_blocks(logits.size(), [&](std::size_t first, std::size_t count) {
+      Block up;
+      Block down;
+      for (std::size_t k = 0; k < count; ++k) {
+        up[k] = logits[first + k];
+        down[k] = -up[k];
+      }
+      kernels::sigmoid(std::span(up).first(count));
+      kernels::sigmoid(std::span(down).first(count));
+      for_entries(first, count, d_, [&](std::size_t k, std::size_t row, std::size_t) {
+        f(first + k, up[k], down[k], row);
+      });
+    });
+  }
+
   int d_;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backends/dense/vector_math.h"
 #include "policies/distribution.h"
 
 namespace costate {
@@ -56,7 +57,7 @@ class Categorical final : public Distribution {
       const float* const row = parameters.data() + i * k_;
       float* const g = gradient.data() + i * k_;
       const float z = log_sum_exp(row);
-      for (int k = 0; k < k_; ++k) g[k] -= weights[i] * std::exp(row[k] - z);
+      for (int k = 0; k < k_; ++k) g[k] -= weights[i] * vector_math::exp(row[k] - z);
       g[static_cast<int>(actions[i])] += weights[i];
     }
   }
@@ -74,7 +75,7 @@ class Categorical final : public Distribution {
       const float h = row_entropy(row);
       for (int k = 0; k < k_; ++k) {
         const float log_p = row[k] - z;
-        gradient[i * k_ + k] -= weights[i] * std::exp(log_p) * (log_p + h);
+        gradient[i * k_ + k] -= weights[i] * vector_math::exp(log_p) * (log_p + h);
       }
     }
   }
@@ -98,10 +99,12 @@ class Categorical final : public Distribution {
         const float log_p = p_row[k] - zp;
         const float log_q = q_row[k] - zq;
         if (!gradient_p.empty()) {
-          gradient_p[i * k_ + k] += weights[i] * std::exp(log_p) * (log_p - log_q - divergence);
+          gradient_p[i * k_ + k] +=
+              weights[i] * vector_math::exp(log_p) * (log_p - log_q - divergence);
         }
         if (!gradient_q.empty()) {
-          gradient_q[i * k_ + k] += weights[i] * (std::exp(log_q) - std::exp(log_p));
+          gradient_q[i * k_ + k] +=
+              weights[i] * (vector_math::exp(log_q) - vector_math::exp(log_p));
         }
       }
     }
@@ -118,14 +121,14 @@ class Categorical final : public Distribution {
   float log_sum_exp(const float* row) const {
     const float top = *std::max_element(row, row + k_);
     float sum = 0.0f;
-    for (int k = 0; k < k_; ++k) sum += std::exp(row[k] - top);
+    for (int k = 0; k < k_; ++k) sum += vector_math::exp(row[k] - top);
     return top + std::log(sum);
   }
 
   float row_entropy(const float* row) const {
     const float z = log_sum_exp(row);
     float h = 0.0f;
-    for (int k = 0; k < k_; ++k) h -= std::exp(row[k] - z) * (row[k] - z);
+    for (int k = 0; k < k_; ++k) h -= vector_math::exp(row[k] - z) * (row[k] - z);
     return h;
   }
 
@@ -135,7 +138,7 @@ class Categorical final : public Distribution {
     float divergence = 0.0f;
     for (int k = 0; k < k_; ++k) {
       const float log_p = p[k] - zp;
-      divergence += std::exp(log_p) * (log_p - (q[k] - zq));
+      divergence += vector_math::exp(log_p) * (log_p - (q[k] - zq));
     }
     return divergence;
   }

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "backends/dense/kernels.h"
+#include "policies/blocks.h"
 #include "policies/distribution.h"
 
 namespace costate {
@@ -47,76 +49,62 @@ class Gaussian final : public Distribution {
   // log N(a; μ, σ) = −z²/2 − log σ − log √(2π), z = (a − μ)/σ.
   void log_prob(std::span<const float> parameters, std::span<const float> actions,
                 std::span<float> out) const override {
-    for_each_row(parameters, [&](std::size_t i, const float* mean, const float* log_std) {
-      for (int d = 0; d < d_; ++d) {
-        const float z = (actions[i * d_ + d] - mean[d]) * std::exp(-log_std[d]);
-        out[i * d_ + d] = -0.5f * z * z - log_std[d] - kHalfLog2Pi;
-      }
+    for_each_entry(parameters, [&](std::size_t k, std::size_t at, float inverse_std, std::size_t) {
+      const float z = (actions[k] - parameters[at]) * inverse_std;
+      out[k] = -0.5f * z * z - parameters[at + d_] - kHalfLog2Pi;
     });
   }
 
   // ∂/∂μ = z/σ, ∂/∂log σ = z² − 1.
   void log_prob_gradient(std::span<const float> parameters, std::span<const float> actions,
                          std::span<const float> weights, std::span<float> gradient) const override {
-    for_each_row(parameters, [&](std::size_t i, const float* mean, const float* log_std) {
-      float* const g = gradient.data() + 2 * d_ * i;
-      for (int d = 0; d < d_; ++d) {
-        const float inverse_std = std::exp(-log_std[d]);
-        const float z = (actions[i * d_ + d] - mean[d]) * inverse_std;
-        g[d] += weights[i] * z * inverse_std;
-        g[d_ + d] += weights[i] * (z * z - 1.0f);
-      }
-    });
+    for_each_entry(parameters,
+                   [&](std::size_t k, std::size_t at, float inverse_std, std::size_t row) {
+                     const float z = (actions[k] - parameters[at]) * inverse_std;
+                     gradient[at] += weights[row] * z * inverse_std;
+                     gradient[at + d_] += weights[row] * (z * z - 1.0f);
+                   });
   }
 
   // H = log σ + ½ + log √(2π).
   void entropy(std::span<const float> parameters, std::span<float> out) const override {
-    for_each_row(parameters, [&](std::size_t i, const float*, const float* log_std) {
-      for (int d = 0; d < d_; ++d) out[i * d_ + d] = log_std[d] + 0.5f + kHalfLog2Pi;
+    for_entries(0, out.size(), d_, [&](std::size_t k, std::size_t row, std::size_t i) {
+      out[k] = parameters[2 * d_ * row + d_ + i] + 0.5f + kHalfLog2Pi;
     });
   }
 
   void entropy_gradient(std::span<const float> parameters, std::span<const float> weights,
                         std::span<float> gradient) const override {
-    for_each_row(parameters, [&](std::size_t i, const float*, const float*) {
-      for (int d = 0; d < d_; ++d) gradient[2 * d_ * i + d_ + d] += weights[i];
+    for_entries(0, parameters.size() / 2, d_, [&](std::size_t, std::size_t row, std::size_t i) {
+      gradient[2 * d_ * row + d_ + i] += weights[row];
     });
   }
 
   // KL = log σ_q/σ_p + (r² + δ² − 1)/2, with r = σ_p/σ_q and δ = (μ_p − μ_q)/σ_q.
   void kl(std::span<const float> p, std::span<const float> q, std::span<float> out) const override {
-    for_each_row(p, [&](std::size_t i, const float* mean, const float* log_std) {
-      const float* const q_row = q.data() + 2 * d_ * i;
-      for (int d = 0; d < d_; ++d) {
-        const float log_ratio = log_std[d] - q_row[d_ + d];
-        const float delta = (mean[d] - q_row[d]) * std::exp(-q_row[d_ + d]);
-        // (r² − 1)/2 − log r, without cancellation when the two nearly agree.
-        out[i * d_ + d] = 0.5f * (std::expm1(2.0f * log_ratio) + delta * delta) - log_ratio;
-      }
-    });
+    for_each_pair(p, q,
+                  [&](std::size_t k, std::size_t at, float inverse_std, float excess, std::size_t) {
+                    const float delta = (p[at] - q[at]) * inverse_std;
+                    out[k] = 0.5f * (excess + delta * delta) - (p[at + d_] - q[at + d_]);
+                  });
   }
 
   // ∂μ_p = δ/σ_q = −∂μ_q, ∂log σ_p = r² − 1, ∂log σ_q = 1 − r² − δ².
   void kl_gradient(std::span<const float> p, std::span<const float> q,
                    std::span<const float> weights, std::span<float> gradient_p,
                    std::span<float> gradient_q) const override {
-    for_each_row(p, [&](std::size_t i, const float* mean, const float* log_std) {
-      const float* const q_row = q.data() + 2 * d_ * i;
-      for (int d = 0; d < d_; ++d) {
-        const std::size_t at = 2 * d_ * i + d;
-        const float inverse_std = std::exp(-q_row[d_ + d]);
-        const float delta = (mean[d] - q_row[d]) * inverse_std;
-        const float excess = std::expm1(2.0f * (log_std[d] - q_row[d_ + d]));
-        if (!gradient_p.empty()) {
-          gradient_p[at] += weights[i] * delta * inverse_std;
-          gradient_p[at + d_] += weights[i] * excess;
-        }
-        if (!gradient_q.empty()) {
-          gradient_q[at] -= weights[i] * delta * inverse_std;
-          gradient_q[at + d_] -= weights[i] * (excess + delta * delta);
-        }
-      }
-    });
+    for_each_pair(
+        p, q, [&](std::size_t, std::size_t at, float inverse_std, float excess, std::size_t row) {
+          const float delta = (p[at] - q[at]) * inverse_std;
+          if (!gradient_p.empty()) {
+            gradient_p[at] += weights[row] * delta * inverse_std;
+            gradient_p[at + d_] += weights[row] * excess;
+          }
+          if (!gradient_q.empty()) {
+            gradient_q[at] -= weights[row] * delta * inverse_std;
+            gradient_q[at + d_] -= weights[row] * (excess + delta * delta);
+          }
+        });
   }
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {
@@ -131,13 +119,41 @@ class Gaussian final : public Distribution {
   }
 
  private:
+  // Calls f(entry of [n, D], where its mean stands in `parameters`, 1/σ, row).
   template <class F>
-  void for_each_row(std::span<const float> parameters, F f) const {
-    const std::size_t rows = parameters.size() / (2 * d_);
-    for (std::size_t i = 0; i < rows; ++i) {
-      const float* const row = parameters.data() + 2 * d_ * i;
-      f(i, row, row + d_);
-    }
+  void for_each_entry(std::span<const float> parameters, F f) const {
+    const auto d = static_cast<std::size_t>(d_);
+    for_blocks(parameters.size() / 2, [&](std::size_t first, std::size_t count) {
+      Block inverse_std;
+      for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+        inverse_std[k] = -parameters[2 * d * row + d + i];
+      });
+      kernels::exp(std::span(inverse_std).first(count));
+      for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+        f(first + k, 2 * d * row + i, inverse_std[k], row);
+      });
+    });
+  }
+
+  // Calls f(entry, where its mean stands, 1/σ_q, r² − 1, row); the last but one without
+  // cancellation where the two nearly agree.
+  template <class F>
+  void for_each_pair(std::span<const float> p, std::span<const float> q, F f) const {
+    const auto d = static_cast<std::size_t>(d_);
+    for_blocks(p.size() / 2, [&](std::size_t first, std::size_t count) {
+      Block inverse_std;
+      Block excess;
+      for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+        const std::size_t at = 2 * d * row + d + i;
+        inverse_std[k] = -q[at];
+        excess[k] = 2.0f * (p[at] - q[at]);
+      });
+      kernels::exp(std::span(inverse_std).first(count));
+      kernels::expm1(std::span(excess).first(count));
+      for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+        f(first + k, 2 * d * row + i, inverse_std[k], excess[k], row);
+      });
+    });
   }
 
   int d_;

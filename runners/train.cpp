@@ -26,6 +26,7 @@ constexpr Flag kFlags[] = {
     {"--env", "env", "environment id, such as HalfCheetah-v5"},
     {"--algo", "algo", "learner: ppo"},
     {"--policy", "policy", "action distribution: auto, gaussian, bernoulli or categorical"},
+    {"--network", "network.kind", "who computes the networks: auto, dense or torch"},
     {"--seed", "seed", "seed of every random stream"},
     {"--steps", "steps", "environment steps in all"},
     {"--envs", "envs", "environments stepped side by side"},

@@ -94,10 +94,14 @@ class Training {
                       static_cast<std::uint64_t>(config.seed), pool_),
         policy_(config.policy, environments_.spec()),
         learner_(make_learner(config, environments_, policy_, pool_)) {
+    console_.info("policy " + std::string(policy_.distribution().name()) + ", network " +
+                  std::string(policy_.network_kind()) + ", " +
+                  std::to_string(policy_.parameter_count()) + " parameters, " +
+                  std::to_string(pool_.threads()) + " threads");
     if (checkpoint) learner_->load(*checkpoint);
     const Runtime& runtime = learner_->runtime();
     std::optional<std::int64_t> resume_step;
-    if (checkpoint) resume_step = runtime.steps();
+    if (checkpoint) resume_step = learner_->steps();
     if (config.rollouts.mode != "off") {
       rollouts_ = std::make_unique<RolloutLogger>(
           config.rollouts, run_folder::rollouts(run_),
@@ -117,15 +121,18 @@ class Training {
     ProgressLine progress(console_);
     Runtime& runtime = learner_->runtime();
     const auto start = Clock::now();
-    const std::int64_t first_step = runtime.steps();
+    const std::int64_t first_step = learner_->steps();
+    const auto rate = [&] {
+      return static_cast<double>(learner_->steps() - first_step) / seconds_since(start);
+    };
     auto last_checkpoint = start;
+    MetricRow row;
     while (!learner_->done() && !stop_requested) {
       learner_->collect();
-      const MetricRow row{runtime.steps(), learner_->update()};
+      row.values = learner_->update();
+      row.step = learner_->steps();
       for (const auto& sink : metrics_) sink->write(row);
-      progress.update({runtime.steps(), config_.steps,
-                       static_cast<double>(runtime.steps() - first_step) / seconds_since(start),
-                       runtime.statistics().return_mean_100()});
+      progress.update({row.step, config_.steps, rate(), runtime.statistics().return_mean_100()});
       if (seconds_since(last_checkpoint) >= config_.checkpoint_seconds) {
         save_checkpoint();
         last_checkpoint = Clock::now();
@@ -138,12 +145,11 @@ class Training {
     TrainingResult result;
     result.run = run_;
     result.policy = policy_.distribution().name();
-    result.steps = runtime.steps();
+    result.steps = learner_->steps();
     result.episodes = runtime.statistics().episodes();
     result.return_mean_100 = runtime.statistics().return_mean_100();
     result.wall_seconds = seconds_since(start);
-    result.steps_per_second =
-        static_cast<double>(runtime.steps() - first_step) / result.wall_seconds;
+    result.steps_per_second = rate();
     result.interrupted = interrupted;
     return result;
   }

@@ -1,4 +1,4 @@
-// A fully connected network in plain floats: BLAS for the matrix products, fused loops for the
+// A fully connected network in plain floats: matmul.h for the products, vectorised loops for the
 // rest, no LibTorch.
 #pragma once
 
@@ -12,8 +12,12 @@ namespace costate {
 
 class DenseNet final : public Network {
  public:
+  /// Whether `shape` is one that a DenseNet computes.
+  static bool computes(const MlpShape& shape) { return shape.activation != Activation::kGelu; }
+
   explicit DenseNet(MlpShape shape);
 
+  std::string_view kind() const override { return "dense"; }
   int inputs() const override { return shape_.inputs; }
   int outputs() const override { return shape_.outputs; }
   std::size_t parameter_count() const override { return shape_.parameter_count(); }

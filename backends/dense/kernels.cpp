@@ -1,52 +1,48 @@
 #include "backends/dense/kernels.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-// Sanitizers cannot instrument the resolvers that pick a clone, so their builds take the plain
-// code.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COSTATE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define COSTATE_CLONES
-#endif
+#include "backends/dense/vector_math.h"
 
 namespace costate::kernels {
-namespace {
-
-// tanh(x) ≈ x·P(x²)/Q(x²), a rational minimax fit (degrees 13 and 6; the figures are the ones Eigen
-// uses) on |x| ≤ 7.905, where tanh reaches 1 in float; beyond that the argument is clamped.
-constexpr float kTanhBound = 7.90531110763549805f;
-
-inline float tanh_one(float x) {
-  x = std::min(std::max(x, -kTanhBound), kTanhBound);
-  const float s = x * x;
-  float p = -2.76076847742355e-16f;
-  p = p * s + 2.00018790482477e-13f;
-  p = p * s - 8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  float q = 1.19825839466702e-06f;
-  q = q * s + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return x * p / q;
-}
-
-}  // namespace
 
 COSTATE_CLONES void tanh(std::span<float> x) {
   float* const data = x.data();
   const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = tanh_one(data[i]);
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::tanh(data[i]);
 }
 
 COSTATE_CLONES void relu(std::span<float> x) {
   float* const data = x.data();
   const std::size_t n = x.size();
   for (std::size_t i = 0; i < n; ++i) data[i] = std::max(data[i], 0.0f);
+}
+
+COSTATE_CLONES void elu(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const float below = vector_math::expm1(std::min(data[i], 0.0f));
+    data[i] = data[i] > 0.0f ? data[i] : below;
+  }
+}
+
+COSTATE_CLONES void silu(std::span<float> x, std::span<float> slope) {
+  float* const data = x.data();
+  float* const out = slope.data();
+  const std::size_t n = x.size();
+  if (slope.empty()) {
+    for (std::size_t i = 0; i < n; ++i) data[i] *= vector_math::sigmoid(data[i]);
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const float s = vector_math::sigmoid(data[i]);
+    const float y = data[i] * s;
+    out[i] = s + y * (1.0f - s);
+    data[i] = y;
+  }
 }
 
 COSTATE_CLONES void tanh_gradient(std::span<const float> y, std::span<float> gradient) {
@@ -61,6 +57,20 @@ COSTATE_CLONES void relu_gradient(std::span<const float> y, std::span<float> gra
   float* const out = gradient.data();
   const std::size_t n = gradient.size();
   for (std::size_t i = 0; i < n; ++i) out[i] = in[i] > 0.0f ? out[i] : 0.0f;
+}
+
+COSTATE_CLONES void elu_gradient(std::span<const float> y, std::span<float> gradient) {
+  const float* const in = y.data();
+  float* const out = gradient.data();
+  const std::size_t n = gradient.size();
+  for (std::size_t i = 0; i < n; ++i) out[i] *= 1.0f + std::min(in[i], 0.0f);
+}
+
+COSTATE_CLONES void multiply(std::span<const float> x, std::span<float> y) {
+  const float* const in = x.data();
+  float* const out = y.data();
+  const std::size_t n = y.size();
+  for (std::size_t i = 0; i < n; ++i) out[i] *= in[i];
 }
 
 void fill_rows(std::span<const float> bias, int rows, float* y) {
@@ -82,6 +92,106 @@ COSTATE_CLONES void add(std::span<const float> x, std::span<float> sum) {
   for (std::size_t i = 0; i < n; ++i) out[i] += in[i];
 }
 
+COSTATE_CLONES void exp(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::exp(data[i]);
+}
+
+COSTATE_CLONES void expm1(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::expm1(data[i]);
+}
+
+COSTATE_CLONES void sigmoid(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::sigmoid(data[i]);
+}
+
+COSTATE_CLONES void softplus(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::softplus(data[i]);
+}
+
+namespace {
+
+// Independent partial sums fill a vector register of any machine; their number fixes the order.
+constexpr std::size_t kLanes = 16;
+
+// Σ f(i) for i < n.
+template <class T, class F>
+inline T sum_of(std::size_t n, F f) {
+  std::array<T, kLanes> lanes{};
+  std::size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += f(i + l);
+  }
+  for (std::size_t l = 0; i < n; ++i, ++l) lanes[l] += f(i);
+  T sum = 0;
+  for (const T lane : lanes) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+COSTATE_CLONES double sum_of_squares(std::span<const float> x) {
+  const float* const data = x.data();
+  return sum_of<double>(x.size(), [data](std::size_t i) {
+    const double value = data[i];
+    return value * value;
+  });
+}
+
+COSTATE_CLONES void layer_norm(std::span<const float> gain, std::span<const float> shift, int rows,
+                               float* z, float* normalized, float* inverse_deviations) {
+  constexpr float kEpsilon = 1e-5f;  // LibTorch's default
+  const std::size_t columns = gain.size();
+  const float* const g = gain.data();
+  const float* const s = shift.data();
+  const float share = 1.0f / static_cast<float>(columns);
+  for (int row = 0; row < rows; ++row, z += columns, normalized += columns) {
+    const float mean = share * sum_of<float>(columns, [z](std::size_t j) { return z[j]; });
+    const float variance = share * sum_of<float>(columns, [z, mean](std::size_t j) {
+                             return (z[j] - mean) * (z[j] - mean);
+                           });
+    const float inverse = 1.0f / std::sqrt(variance + kEpsilon);
+    inverse_deviations[row] = inverse;
+    for (std::size_t j = 0; j < columns; ++j) {
+      normalized[j] = (z[j] - mean) * inverse;
+      z[j] = g[j] * normalized[j] + s[j];
+    }
+  }
+}
+
+// With u = dL/dẑ = gain·d: dL/dz = (u − mean(u) − ẑ·mean(u·ẑ))/deviation.
+COSTATE_CLONES void layer_norm_gradient(std::span<const float> gain, const float* normalized,
+                                        const float* inverse_deviations, int rows, float* d,
+                                        std::span<float> gain_gradient,
+                                        std::span<float> shift_gradient) {
+  const std::size_t columns = gain.size();
+  const float* const g = gain.data();
+  float* const dg = gain_gradient.data();
+  float* const ds = shift_gradient.data();
+  const float share = 1.0f / static_cast<float>(columns);
+  for (int row = 0; row < rows; ++row, d += columns, normalized += columns) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      dg[j] += d[j] * normalized[j];
+      ds[j] += d[j];
+      d[j] *= g[j];
+    }
+    const float mean = share * sum_of<float>(columns, [d](std::size_t j) { return d[j]; });
+    const float slope = share * sum_of<float>(columns, [d, normalized](std::size_t j) {
+                          return d[j] * normalized[j];
+                        });
+    for (std::size_t j = 0; j < columns; ++j) {
+      d[j] = (d[j] - mean - normalized[j] * slope) * inverse_deviations[row];
+    }
+  }
+}
+
 COSTATE_CLONES void adam(const AdamStep& s, float scale, std::span<const float> gradients,
                          std::span<float> parameters, std::span<float> m, std::span<float> v) {
   const float* const g = gradients.data();
@@ -93,7 +203,20 @@ COSTATE_CLONES void adam(const AdamStep& s, float scale, std::span<const float> 
     const float gradient = g[i] * scale;
     first[i] += (1.0f - s.beta1) * (gradient - first[i]);
     second[i] += (1.0f - s.beta2) * (gradient * gradient - second[i]);
-    x[i] -= s.step_size * first[i] / (std::sqrt(second[i]) * s.inverse_root + s.epsilon);
+    const float step = s.step_size * first[i] / (std::sqrt(second[i]) * s.inverse_root + s.epsilon);
+    x[i] -= s.decay * x[i] + step;
+  }
+}
+
+COSTATE_CLONES void sgd(const SgdStep& s, float scale, std::span<const float> gradients,
+                        std::span<float> parameters, std::span<float> velocity) {
+  const float* const g = gradients.data();
+  float* const x = parameters.data();
+  float* const v = velocity.data();
+  const std::size_t n = parameters.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    v[i] = s.momentum * v[i] + g[i] * scale;
+    x[i] -= s.learning_rate * v[i];
   }
 }
 

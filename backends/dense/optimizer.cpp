@@ -1,4 +1,4 @@
-#include "backends/dense/adam.h"
+#include "backends/dense/optimizer.h"
 
 #include <cmath>
 
@@ -6,38 +6,59 @@
 
 namespace costate {
 
-Adam::Adam(std::size_t parameter_count, float beta1, float beta2, float epsilon)
-    : beta1_(beta1), beta2_(beta2), epsilon_(epsilon), m_(parameter_count), v_(parameter_count) {}
-
-void Adam::step(std::span<float> parameters, std::span<const float> gradients, double learning_rate,
-                float scale) {
-  ++steps_;
-  const double t = static_cast<double>(steps_);
-  const kernels::AdamStep step{
-      .step_size = static_cast<float>(learning_rate / (1.0 - std::pow(double{beta1_}, t))),
-      .beta1 = beta1_,
-      .beta2 = beta2_,
-      .inverse_root = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(double{beta2_}, t))),
-      .epsilon = epsilon_};
-  kernels::adam(step, scale, gradients, parameters, m_, v_);
+void OptimizerConfig::describe(Options& options, const std::string& prefix) {
+  options.add(prefix + "kind", kind, {"adam", "adamw", "sgd"},
+              "adam; adamw: with decoupled weight decay; sgd: gradient descent with momentum");
+  options.add(prefix + "beta1", beta1, Range::between(0, 1), "adam: decay of the first moment");
+  options.add(prefix + "beta2", beta2, Range::between(0, 1), "adam: decay of the second moment");
+  options.add(prefix + "epsilon", epsilon, Range::above(0),
+              "adam: added to the root of the second moment");
+  options.add(prefix + "weight_decay", weight_decay, Range::at_least(0),
+              "adamw: fraction of a parameter taken off per step and learning rate");
+  options.add(prefix + "momentum", momentum, Range::between(0, 1), "sgd: decay of the velocity");
 }
 
-void Adam::save(Checkpoint& checkpoint, const std::string& prefix) const {
+Optimizer::Optimizer(const OptimizerConfig& config, std::size_t parameter_count)
+    : config_(config), m_(parameter_count), v_(config.kind == "sgd" ? 0 : parameter_count) {}
+
+void Optimizer::step(std::span<float> parameters, std::span<const float> gradients,
+                     double learning_rate, float scale) {
+  begin_step();
+  step_part(parameters, gradients, 0, parameters.size(), learning_rate, scale);
+}
+
+void Optimizer::step_part(std::span<float> parameters, std::span<const float> gradients,
+                          std::size_t first, std::size_t count, double learning_rate, float scale) {
+  const auto x = parameters.subspan(first, count);
+  const auto g = gradients.subspan(first, count);
+  const auto m = std::span<float>(m_).subspan(first, count);
+  const auto rate = static_cast<float>(learning_rate);
+  if (config_.kind == "sgd") {
+    kernels::sgd({rate, static_cast<float>(config_.momentum)}, scale, g, x, m);
+    return;
+  }
+  const auto t = static_cast<double>(steps_);
+  const double decay = config_.kind == "adamw" ? learning_rate * config_.weight_decay : 0.0;
+  const kernels::AdamStep step{
+      .step_size = static_cast<float>(learning_rate / (1.0 - std::pow(config_.beta1, t))),
+      .beta1 = static_cast<float>(config_.beta1),
+      .beta2 = static_cast<float>(config_.beta2),
+      .inverse_root = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(config_.beta2, t))),
+      .epsilon = static_cast<float>(config_.epsilon),
+      .decay = static_cast<float>(decay)};
+  kernels::adam(step, scale, g, x, m, std::span<float>(v_).subspan(first, count));
+}
+
+void Optimizer::save(Checkpoint& checkpoint, const std::string& prefix) const {
   checkpoint.put(prefix + "/m", std::span<const float>(m_));
-  checkpoint.put(prefix + "/v", std::span<const float>(v_));
+  if (!v_.empty()) checkpoint.put(prefix + "/v", std::span<const float>(v_));
   checkpoint.put(prefix + "/steps", steps_);
 }
 
-void Adam::load(const Checkpoint& checkpoint, const std::string& prefix) {
+void Optimizer::load(const Checkpoint& checkpoint, const std::string& prefix) {
   checkpoint.read(prefix + "/m", std::span<float>(m_));
-  checkpoint.read(prefix + "/v", std::span<float>(v_));
+  if (!v_.empty()) checkpoint.read(prefix + "/v", std::span<float>(v_));
   steps_ = checkpoint.get<std::int64_t>(prefix + "/steps");
-}
-
-double global_norm(std::span<const float> gradients) {
-  double sum = 0.0;
-  for (const float g : gradients) sum += static_cast<double>(g) * g;
-  return std::sqrt(sum);
 }
 
 }  // namespace costate

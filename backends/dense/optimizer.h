@@ -1,39 +1,56 @@
-// Adam (Kingma & Ba 2015, algorithm 1) on one flat block of parameters.
+// First-order optimisers on one flat block of parameters: Adam (Kingma & Ba 2015, algorithm 1),
+// AdamW (Loshchilov & Hutter 2019: decoupled weight decay) and SGD with momentum.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
+#include "backends/dense/aligned.h"
+#include "envs/options.h"
 #include "logs/checkpoint_file.h"
 
 namespace costate {
 
-class Adam {
- public:
-  /// `epsilon` is added to the root of the bias-corrected second moment, as in the paper.
-  explicit Adam(std::size_t parameter_count, float beta1 = 0.9f, float beta2 = 0.999f,
-                float epsilon = 1e-5f);
+struct OptimizerConfig {
+  std::string kind = "adam";
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-5;  ///< added to the root of the bias-corrected second moment
+  double weight_decay = 0.01;
+  double momentum = 0.0;
 
-  /// parameters ← parameters − learning_rate·m̂/(√v̂ + ε), for the gradient `scale`·gradients.
+  /// Keys `<prefix>kind`, `<prefix>beta1`, ….
+  void describe(Options& options, const std::string& prefix);
+};
+
+class Optimizer {
+ public:
+  Optimizer(const OptimizerConfig& config, std::size_t parameter_count);
+
+  /// One step with the gradient `scale`·gradients:
+  ///   adam   x ← x − α·m̂/(√v̂ + ε)
+  ///   adamw  x ← x − α·(λ·x + m̂/(√v̂ + ε))
+  ///   sgd    u ← μ·u + g, x ← x − α·u
+  /// for the learning rate α, weight decay λ and momentum μ.
   void step(std::span<float> parameters, std::span<const float> gradients, double learning_rate,
             float scale = 1.0f);
 
-  /// Entries `<prefix>/{m, v, steps}`.
+  /// The same in parts that threads can share: `begin_step` once, then `step_part` for ranges that
+  /// together cover the block.
+  void begin_step() { ++steps_; }
+  void step_part(std::span<float> parameters, std::span<const float> gradients, std::size_t first,
+                 std::size_t count, double learning_rate, float scale);
+
+  /// Entries `<prefix>/{m, v, steps}`; with sgd, m is the velocity u and there is no v.
   void save(Checkpoint& checkpoint, const std::string& prefix) const;
   void load(const Checkpoint& checkpoint, const std::string& prefix);
 
  private:
-  float beta1_;
-  float beta2_;
-  float epsilon_;
+  OptimizerConfig config_;
   std::int64_t steps_ = 0;
-  std::vector<float> m_;
-  std::vector<float> v_;
+  AlignedFloats m_;
+  AlignedFloats v_;
 };
-
-/// ‖gradients‖₂, summed in double precision in the order of the block.
-double global_norm(std::span<const float> gradients);
 
 }  // namespace costate

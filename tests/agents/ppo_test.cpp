@@ -109,7 +109,7 @@ TEST_CASE("a rollout holds what happened, across episode ends") {
   s.steps = 42;
   Trainer t(s);
   t.learner.collect();
-  const RolloutBuffer& b = t.learner.runtime().buffer();
+  const RolloutBuffer& b = t.learner.rollout();
   REQUIRE(b.rows() == 21);
   const auto workspace = t.policy.make_workspace(1, false);
   const auto value = [&](float observation) {
@@ -146,9 +146,12 @@ TEST_CASE("the last rollout is shortened so that no step is taken beyond the tot
 }
 
 TEST_CASE("training gives the same bits for any number of threads") {
-  for (const char* kind : {"dense", "torch"}) {
+  const auto [kind, overlap] =
+      GENERATE(table<const char*, bool>({{"dense", false}, {"dense", true}, {"torch", false}}));
+  {
     Setup s;
     s.policy.network = kind;
+    s.runtime.overlap = overlap;
     s.runtime.envs = 6;
     s.runtime.shard = 2;
     s.ppo.rollout_steps = 64;
@@ -160,16 +163,19 @@ TEST_CASE("training gives the same bits for any number of threads") {
       Trainer t(s);
       t.iterate(3);
       if (reference.empty()) reference = t.checkpoint_state();
-      INFO(kind << " with " << threads << " threads");
+      INFO(kind << " with " << threads << " threads, overlap " << overlap);
       CHECK(t.checkpoint_state() == reference);
     }
   }
 }
 
 TEST_CASE("a resumed learner goes on with the same bits") {
-  for (const char* env : {"Pendulum-v1", "Hopper-v5"}) {
+  const auto [env, overlap] = GENERATE(table<const char*, bool>(
+      {{"Pendulum-v1", false}, {"Pendulum-v1", true}, {"Hopper-v5", false}}));
+  {
     Setup s;
     s.env = env;
+    s.runtime.overlap = overlap;
     s.steps = 8 * 50 * 6;
     s.ppo.rollout_steps = 50;
     s.ppo.epochs = 2;
@@ -182,7 +188,7 @@ TEST_CASE("a resumed learner goes on with the same bits") {
     Trainer second(s);
     second.learner.load(checkpoint);
     second.iterate(4);
-    INFO(env);
+    INFO(env << ", overlap " << overlap);
     CHECK(second.checkpoint_state() == whole.checkpoint_state());
     for (std::size_t i = 0; i < whole.last.size(); ++i) {
       INFO(whole.last[i].first);
@@ -191,6 +197,42 @@ TEST_CASE("a resumed learner goes on with the same bits") {
       CHECK((a == b || (std::isnan(a) && std::isnan(b))));
     }
   }
+}
+
+TEST_CASE("overlapped rollouts come from the policy before the last update, all steps taken") {
+  Setup s;
+  s.runtime.envs = 4;
+  s.runtime.overlap = true;
+  s.runtime.normalize_observations = false;
+  s.ppo.rollout_steps = 30;
+  s.steps = 4 * 100;  // 30 + 30 + 30 + 10
+  Trainer t(s);
+  using Floats = std::vector<float>;
+  std::vector<Floats> versions;  // the parameters before each update
+  int rollouts = 0;
+  std::int64_t rows = 0;
+  while (!t.learner.done()) {
+    t.learner.collect();
+    const auto parameters = t.learner.parameters();
+    versions.emplace_back(parameters.begin(), parameters.end());
+    // Rollout k (from 0) acts by the parameters from before update k − 1; the first two by the
+    // initial ones.
+    const Floats& acting = versions[std::max(0, rollouts - 1)];
+    const RolloutBuffer& b = t.learner.rollout();
+    const auto workspace = t.policy.make_workspace(b.rows(), false);
+    Floats expected(b.distribution.size());
+    t.policy.policy(acting, b.observations.data(), b.rows(), expected.data(), *workspace);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      REQUIRE(b.distribution[i] == Approx(expected[i]).margin(1e-5));
+    }
+    rows += b.rows();
+    t.learner.update();
+    CHECK(t.learner.steps() == rows);
+    ++rollouts;
+  }
+  CHECK(rollouts == 4);
+  CHECK(rows == 400);
+  CHECK(versions[2] != versions[1]);
 }
 
 TEST_CASE("seeds give different runs") {
