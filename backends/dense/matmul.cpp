@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cblas.h>
 #include <libxsmm.h>
-
-#include "backends/dense/vector_math.h"
+#include <vector>
 
 namespace costate::matmul {
 namespace {
@@ -70,24 +69,13 @@ void for_blocks(int rows, F f) {
   }
 }
 
-// to [columns, rows] = from [rows, columns]ᵀ, in tiles that stay in registers and cache lines.
-COSTATE_CLONES void transpose(const float* from, int rows, int columns, float* to) {
-  constexpr int kTile = 8;
+// to [columns, rows] = from [rows, columns]ᵀ, in tiles that stay in the first-level cache.
+void transpose(const float* from, int rows, int columns, float* to) {
+  constexpr int kTile = 32;
   for (int i = 0; i < rows; i += kTile) {
     for (int j = 0; j < columns; j += kTile) {
-      if (i + kTile <= rows && j + kTile <= columns) {
-        for (int a = 0; a < kTile; ++a) {
-          for (int b = 0; b < kTile; ++b) {
-            to[(j + a) * rows + i + b] = from[(i + b) * columns + j + a];
-          }
-        }
-      } else {
-        for (int a = j; a < std::min(j + kTile, columns); ++a) {
-          for (int b = i; b < std::min(i + kTile, rows); ++b) {
-            to[a * rows + b] = from[b * columns + a];
-          }
-        }
-      }
+      libxsmm_otrans(to + j * rows + i, from + i * columns + j, sizeof(float),
+                     std::min(kTile, columns - j), std::min(kTile, rows - i), columns, rows);
     }
   }
 }
@@ -142,6 +130,11 @@ void prepare(int max_rows, int in, int out, bool gradients) {
     if (!gradients) continue;
     weight_product(rows, in, out).kernel();
     input_product(rows, in, out).kernel();
+  }
+  if (gradients) {
+    const std::vector<float> w(static_cast<std::size_t>(in) * out);
+    std::vector<float> transposed(w.size());
+    transpose(w.data(), in, out, transposed.data());
   }
 }
 
