@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "backends/dense/dense_net.h"
-#include "backends/torch_net.h"
+#include "backends/torch_plugin.h"
 #include "envs/error.h"
 
 namespace costate {
@@ -83,7 +83,7 @@ void initialise_orthogonal(const MlpShape& shape, std::span<const float> output_
 }
 
 std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind) {
-  if (kind == "torch") return make_torch_mlp(shape);
+  if (kind == "torch") return torch_plugin().make_mlp(shape);
   if (kind != "dense" && kind != "auto") {
     throw UsageError("network is \"" + kind + "\", expected auto, dense or torch");
   }
@@ -92,7 +92,7 @@ std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind
     throw UsageError(
         "network \"dense\" has no gelu, expected another activation, or network auto or torch");
   }
-  return make_torch_mlp(shape);
+  return torch_plugin().make_mlp(shape);
 }
 
 }  // namespace costate

@@ -8,6 +8,7 @@
 #include "backends/dense/optimizer.h"
 #include "backends/dense/vector_math.h"
 #include "backends/mlp.h"
+#include "backends/torch_plugin.h"
 #include "envs/error.h"
 
 namespace costate {
@@ -322,6 +323,13 @@ TEST_CASE("the sum of squares adds every entry") {
 TEST_CASE("a wrong name is an error that says what is known") {
   CHECK_THROWS_AS(make_mlp({1, {}, 1, Activation::kTanh}, "fast"), UsageError);
   CHECK_THROWS_AS(activation_from("sin"), UsageError);
+}
+
+TEST_CASE("what is thrown inside the plugin is caught outside") {
+  MlpShape impossible;
+  impossible.inputs = -1;
+  impossible.outputs = 1;
+  CHECK_THROWS_AS(torch_plugin().make_mlp(impossible), std::exception);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "backends/torch_net.h"
+#include "backends/torch/torch_net.h"
 
 #include <algorithm>
 #include <torch/torch.h>
