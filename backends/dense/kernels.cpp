@@ -98,6 +98,12 @@ COSTATE_CLONES void exp(std::span<float> x) {
   for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::exp(data[i]);
 }
 
+COSTATE_CLONES void log(std::span<float> x) {
+  float* const data = x.data();
+  const std::size_t n = x.size();
+  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::log(data[i]);
+}
+
 COSTATE_CLONES void expm1(std::span<float> x) {
   float* const data = x.data();
   const std::size_t n = x.size();

@@ -30,8 +30,10 @@ void fill_rows(std::span<const float> bias, int rows, float* y);
 void add_column_sums(const float* y, int rows, std::span<float> sum);
 /// sum[i] += x[i].
 void add(std::span<const float> x, std::span<float> sum);
-/// x[i] ← exp(x[i]), exp(x[i]) − 1, 1/(1 + exp(−x[i])), log(1 + exp(x[i])); see vector_math.h.
+/// x[i] ← exp(x[i]), log(x[i]), exp(x[i]) − 1, 1/(1 + exp(−x[i])), log(1 + exp(x[i])); see
+/// vector_math.h.
 void exp(std::span<float> x);
+void log(std::span<float> x);
 void expm1(std::span<float> x);
 void sigmoid(std::span<float> x);
 void softplus(std::span<float> x);

@@ -21,8 +21,8 @@ void add_weight_gradient(const float* x, const float* dy, int rows, int in, int 
 void input_gradient(const float* dy, const float* w, int rows, int in, int out, float* dx,
                     float* scratch);
 
-/// Generates the kernels of up to `max_rows` rows, so that no product does so later: forward, and with
-/// `gradients` the other two.
+/// Generates the kernels of up to `max_rows` rows, so that no product does so later: forward, and
+/// with `gradients` the other two.
 void prepare(int max_rows, int in, int out, bool gradients);
 
 /// Which library computes a layer's products of `rows` rows: "libxsmm" or "OpenBLAS".

@@ -55,6 +55,31 @@ inline float expm1(float x) {
   return scale * q + (scale - 1.0f);
 }
 
+/// log x for normal x > 0, within 2 units in the last place: x = 2ᵉ·m with m in [√½, √2), and a
+/// minimax fit of log(m) with the figures of the Cephes library.
+inline float log(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  // The exponent of x/√½, so that m lies around 1.
+  const auto e = static_cast<std::int32_t>(bits - 0x3f3504f3u) >> 23;
+  const float m = std::bit_cast<float>(bits - (static_cast<std::uint32_t>(e) << 23));
+  const float exponent = static_cast<float>(e);
+  const float r = m - 1.0f;
+  const float s = r * r;
+  float p = 7.0376836292e-2f;
+  p = p * r - 1.1514610310e-1f;
+  p = p * r + 1.1676998740e-1f;
+  p = p * r - 1.2420140846e-1f;
+  p = p * r + 1.4249322787e-1f;
+  p = p * r - 1.6668057665e-1f;
+  p = p * r + 2.0000714765e-1f;
+  p = p * r - 2.4999993993e-1f;
+  p = p * r + 3.3333331174e-1f;
+  // e·ln 2 in two parts, of which the larger is exact.
+  const float tail = r * s * p + exponent * -2.12194440e-4f - 0.5f * s;
+  const float y = (r + tail) + exponent * 0.693359375f;
+  return std::isnan(x) ? x : y;
+}
+
 /// log(1 + x) for x in [0, 1]: 2·artanh(x/(2 + x)) by its series.
 inline float log1p_unit(float x) {
   const float t = x / (2.0f + x);

@@ -290,6 +290,7 @@ TEST_CASE("the fast functions stay within a few units in the last place") {
       {"tanh", vm::tanh, std::tanh, -12.0f, 12.0f},
       {"exp", vm::exp, std::exp, -86.0f, 88.0f},
       {"expm1", vm::expm1, std::expm1, -20.0f, 20.0f},
+      {"log", vm::log, std::log, 1e-3f, 50.0f},
       {"log1p", vm::log1p_unit, std::log1p, 0.0f, 1.0f},
       {"softplus", vm::softplus, [](double x) { return std::log1p(std::exp(x)); }, -40.0f, 40.0f},
       {"sigmoid", vm::sigmoid, [](double x) { return 1.0 / (1.0 + std::exp(-x)); }, -80.0f, 80.0f},
