@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 
 #include "envs/format.h"
 #include "envs/random.h"
@@ -20,7 +21,7 @@ VectorEnv::VectorEnv(const std::string& id, int count, std::uint64_t seed, Threa
   for (Slot& slot : slots_) slot.env = make_env(id);
   observation_size_ = static_cast<std::size_t>(spec().observation.size());
   action_size_ = static_cast<std::size_t>(spec().action.size());
-  for (Slot& slot : slots_) slot.observation.resize(observation_size_);
+  scratch_.resize(n * observation_size_);
   observations_.resize(n * observation_size_);
   final_observations_.resize(n * observation_size_);
   rewards_.resize(n);
@@ -49,6 +50,7 @@ void VectorEnv::for_ranges(const Range& range) {
 void VectorEnv::reset() {
   for_ranges([this](int first, int n) {
     for (int i = first; i < first + n; ++i) reset_one(i);
+    keep_observations(first, n, observations_);
   });
   std::ranges::fill(rewards_, 0.0);
   std::ranges::fill(terminated_, std::uint8_t{0});
@@ -72,19 +74,19 @@ void VectorEnv::step_range(int first, int n, std::span<const float> actions) {
     Slot& slot = slots_[row];
     const auto action =
         actions.subspan(static_cast<std::size_t>(i - first) * action_size_, action_size_);
-    const StepResult result = slot.env->step(action, slot.observation);
+    const StepResult result = slot.env->step(action, scratch(i));
     ++slot.step;
     if (!std::isfinite(result.reward)) report(i, "reward", format_number(result.reward));
     rewards_[row] = result.reward;
     terminated_[row] = result.terminated;
     truncated_[row] = result.truncated;
     if (result.terminated || result.truncated) {
-      keep_observation(i, final_observations_);
+      keep_observations(i, 1, final_observations_);
       reset_one(i);
-    } else {
-      keep_observation(i, observations_);
     }
   }
+  // All at once: a vector load of what has only just been written in smaller pieces would wait.
+  keep_observations(first, n, observations_);
 }
 
 void VectorEnv::reset_one(int i) {
@@ -92,18 +94,30 @@ void VectorEnv::reset_one(int i) {
   ++slot.episode;
   slot.episode_seed = derive_key({seed_, static_cast<std::uint64_t>(i), slot.episode});
   slot.step = 0;
-  slot.env->reset(slot.episode_seed, slot.observation);
-  keep_observation(i, observations_);
+  slot.env->reset(slot.episode_seed, scratch(i));
 }
 
-void VectorEnv::keep_observation(int i, std::vector<float>& block) {
-  const Slot& slot = slots_[static_cast<std::size_t>(i)];
-  float* row = block.data() + static_cast<std::size_t>(i) * observation_size_;
-  for (std::size_t j = 0; j < observation_size_; ++j) {
-    row[j] = static_cast<float>(slot.observation[j]);
-    // Checked after rounding, as a double may overflow a float.
-    if (!std::isfinite(row[j])) {
-      report(i, "observation[" + std::to_string(j) + "]", format_number(slot.observation[j]));
+std::span<double> VectorEnv::scratch(int i) {
+  return std::span(scratch_).subspan(static_cast<std::size_t>(i) * observation_size_,
+                                     observation_size_);
+}
+
+void VectorEnv::keep_observations(int first, int n, std::vector<float>& block) {
+  const std::size_t begin = static_cast<std::size_t>(first) * observation_size_;
+  const std::size_t count = static_cast<std::size_t>(n) * observation_size_;
+  const double* from = scratch_.data() + begin;
+  float* to = block.data() + begin;
+  bool finite = true;
+  for (std::size_t k = 0; k < count; ++k) {
+    to[k] = static_cast<float>(from[k]);
+    // Checked after rounding, as a double may overflow a float. False for a NaN too.
+    finite &= std::abs(to[k]) <= std::numeric_limits<float>::max();
+  }
+  if (finite) return;
+  for (std::size_t k = 0; k < count; ++k) {
+    if (!std::isfinite(to[k])) {
+      report(first + static_cast<int>(k / observation_size_),
+             "observation[" + std::to_string(k % observation_size_) + "]", format_number(from[k]));
     }
   }
 }

@@ -59,7 +59,6 @@ class VectorEnv {
   /// One environment with what is written at each of its steps, on cache lines of its own.
   struct alignas(64) Slot {
     std::unique_ptr<Env> env;
-    std::vector<double> observation;  ///< scratch: what the environment wrote, before rounding
     std::uint64_t episode = 0;
     std::uint64_t episode_seed = 0;
     std::uint64_t step = 0;  ///< of the episode
@@ -69,8 +68,10 @@ class VectorEnv {
   template <class Range>
   void for_ranges(const Range& range);
   void reset_one(int i);
-  /// Writes environment i's scratch row, as float, to its row of `block`.
-  void keep_observation(int i, std::vector<float>& block);
+  /// Environment i's row of scratch_.
+  std::span<double> scratch(int i);
+  /// Writes rows first … first + n − 1 of scratch_, as float, to those of `block`.
+  void keep_observations(int first, int n, std::vector<float>& block);
   [[noreturn]] void report(int i, const std::string& entry, const std::string& value) const;
 
   std::uint64_t seed_;
@@ -78,6 +79,7 @@ class VectorEnv {
   std::vector<Slot> slots_;
   std::size_t observation_size_;
   std::size_t action_size_;
+  std::vector<double> scratch_;  // [N, obs] what the environments wrote, before rounding
   std::vector<float> observations_;
   std::vector<float> final_observations_;
   std::vector<double> rewards_;

@@ -35,8 +35,15 @@ EnvSpec pendulum_spec() {
 
 /// The angle within [−π, π).
 double wrap(double angle) {
-  double turned = std::fmod(angle + kPi, 2.0 * kPi);
-  if (turned < 0.0) turned += 2.0 * kPi;
+  constexpr double kTurn = 2.0 * kPi;
+  double turned = angle + kPi;
+  // Within one turn of the range fmod is the identity or a subtraction, which is exact there.
+  if (turned >= kTurn && turned < 2.0 * kTurn) {
+    turned -= kTurn;
+  } else if (!(turned > -kTurn && turned < kTurn)) {
+    turned = std::fmod(turned, kTurn);
+  }
+  if (turned < 0.0) turned += kTurn;
   return turned - kPi;
 }
 

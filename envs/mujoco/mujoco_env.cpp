@@ -10,7 +10,6 @@
 #include "envs/assets.h"
 #include "envs/error.h"
 #include "envs/format.h"
-#include "envs/mujoco/model.h"
 
 namespace costate {
 namespace {
@@ -60,20 +59,67 @@ const char* trouble(const mjData& data) {
 }  // namespace
 
 MujocoEnv::MujocoEnv(EnvSpec spec, const std::string& model_file, int frame_skip)
-    : model_(shared_model(asset_path(model_file))),
-      data_(mj_makeData(model_.get())),
+    : simulators_(shared_simulators(asset_path(model_file))),
+      nq_(static_cast<std::size_t>(model().nq)),
+      nv_(static_cast<std::size_t>(model().nv)),
+      state_(1 + nq_ + nv_ + static_cast<std::size_t>(model().na) + nv_),
       frame_skip_(frame_skip),
       spec_(std::move(spec)) {
-  if (data_ == nullptr) throw Error(spec_.id + ": out of memory for the simulator's state");
-  spec_.action = action_space(*model_);
-  spec_.control_step = model_->opt.timestep * frame_skip;
+  spec_.action = action_space(model());
+  spec_.control_step = model().opt.timestep * frame_skip;
+  clear();
+  simulators_->add();
+}
+
+MujocoEnv::~MujocoEnv() {
+  simulators_->remove();
+}
+
+template <class Work>
+void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work) {
+  mjData& data = simulators_->borrow();
+  // The parts of the state, in order.
+  const std::array<std::pair<double*, std::size_t>, 5> parts = {
+      {{&data.time, 1},
+       {data.qpos, nq_},
+       {data.qvel, nv_},
+       {data.act, static_cast<std::size_t>(model().na)},
+       {data.qacc_warmstart, nv_}}};
+  const double* in = state_.data();
+  for (const auto& [part, size] : parts) {
+    std::copy_n(in, size, part);
+    in += size;
+  }
+  std::fill_n(std::copy(controls.begin(), controls.end(), data.ctrl),
+              static_cast<std::size_t>(model().nu) - controls.size(), 0.0);
+  // Those that another environment met are not ours.
+  std::fill(std::begin(data.warning), std::end(data.warning), mjWarningStat{});
+  try {
+    work(data);
+  } catch (...) {
+    mj_resetData(&model(), &data);
+    simulators_->give_back(data);
+    throw;
+  }
+  double* out = state_.data();
+  for (const auto& [part, size] : parts) out = std::copy_n(part, size, out);
+  simulators_->give_back(data);
+}
+
+void MujocoEnv::clear() {
+  std::fill(state_.begin(), state_.end(), 0.0);
+  std::copy_n(model().qpos0, nq_, mutable_qpos().begin());
+}
+
+void MujocoEnv::forward() {
+  with_simulator({}, [this](mjData& data) { mj_forward(&model(), &data); });
 }
 
 void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
-  mj_resetData(model_.get(), data_.get());
+  clear();
   RandomStream random(seed);
-  disturb_start(random, {data_->qpos, qpos().size()}, {data_->qvel, qvel().size()});
-  mj_forward(model_.get(), data_.get());
+  disturb_start(random, mutable_qpos(), mutable_qvel());
+  forward();
   observe(observation);
 }
 
@@ -84,22 +130,11 @@ StepResult MujocoEnv::step(std::span<const float> action, std::span<double> obse
 }
 
 void MujocoEnv::save_state(StateWriter& writer) const {
-  writer.write(data_->time);
-  writer.write(qpos());
-  writer.write(qvel());
-  writer.write(std::span<const double>(data_->act, static_cast<std::size_t>(model_->na)));
-  // The solver starts from the last acceleration and stops at a tolerance, so the result depends on
-  // where it started.
-  writer.write(std::span<const double>(data_->qacc_warmstart, qvel().size()));
+  writer.write(std::span<const double>(state_));
 }
 
 void MujocoEnv::restore_state(StateReader& reader) {
-  mj_resetData(model_.get(), data_.get());
-  data_->time = reader.read<double>();
-  reader.read(std::span(data_->qpos, qpos().size()));
-  reader.read(std::span(data_->qvel, qvel().size()));
-  reader.read(std::span(data_->act, static_cast<std::size_t>(model_->na)));
-  reader.read(std::span(data_->qacc_warmstart, qvel().size()));
+  reader.read(std::span(state_));
 }
 
 PhysicalState MujocoEnv::physical_state() const {
@@ -116,40 +151,41 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
                      std::to_string(start->qvel.size()) + " qvel and " +
                      std::to_string(start->state.size()) + " state");
   }
-  mj_resetData(model_.get(), data_.get());
+  clear();
   if (start) {
-    std::copy(start->qpos.begin(), start->qpos.end(), data_->qpos);
-    std::copy(start->qvel.begin(), start->qvel.end(), data_->qvel);
+    std::ranges::copy(start->qpos, mutable_qpos().begin());
+    std::ranges::copy(start->qvel, mutable_qvel().begin());
   }
-  mj_forward(model_.get(), data_.get());
+  forward();
   // mj_forward leaves its acceleration as the next warm start. A given state promises a zero one;
   // the noise-free start is a reset like any other and keeps it.
-  if (start) std::fill_n(data_->qacc_warmstart, qvel().size(), 0.0);
+  if (start) std::ranges::fill(warm_start(), 0.0);
   observe(observation);
 }
 
 void MujocoEnv::simulate(std::span<const float> action) {
-  assert(action.size() == static_cast<std::size_t>(model_->nu));
-  const double time = data_->time;
-  std::copy(action.begin(), action.end(), data_->ctrl);
-  for (int i = 0; i < frame_skip_; ++i) mj_step(model_.get(), data_.get());
-  if (const char* text = trouble(*data_)) {
-    throw Error(spec_.id + ": simulation failed in the control step at time " +
-                format_number(time) + " s: " + text);
-  }
+  assert(action.size() == static_cast<std::size_t>(model().nu));
+  with_simulator(action, [this](mjData& data) {
+    const double time = data.time;
+    for (int i = 0; i < frame_skip_; ++i) mj_step(&model(), &data);
+    if (const char* text = trouble(data)) {
+      throw Error(spec_.id + ": simulation failed in the control step at time " +
+                  format_number(time) + " s: " + text);
+    }
+  });
   // A task that reads contact forces (cfrc_ext) has to call mj_rnePostConstraint here. Those that
   // read joint states alone do not pay for it.
 }
 
 Space MujocoEnv::joint_state_space(int first_qpos) const {
   std::vector<std::string> labels;
-  for (int i = first_qpos; i < model_->njnt; ++i) {
-    labels.push_back(name_of(*model_, mjOBJ_JOINT, i) +
-                     (is_slide(*model_, i) ? " position (m)" : " angle (rad)"));
+  for (int i = first_qpos; i < model().njnt; ++i) {
+    labels.push_back(name_of(model(), mjOBJ_JOINT, i) +
+                     (is_slide(model(), i) ? " position (m)" : " angle (rad)"));
   }
-  for (int i = 0; i < model_->njnt; ++i) {
-    labels.push_back(name_of(*model_, mjOBJ_JOINT, i) +
-                     (is_slide(*model_, i) ? " velocity (m/s)" : " angular velocity (rad/s)"));
+  for (int i = 0; i < model().njnt; ++i) {
+    labels.push_back(name_of(model(), mjOBJ_JOINT, i) +
+                     (is_slide(model(), i) ? " velocity (m/s)" : " angular velocity (rad/s)"));
   }
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   Space space = Space::box(static_cast<int>(labels.size()), -kInfinity, kInfinity);

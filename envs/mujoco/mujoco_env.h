@@ -1,5 +1,5 @@
-// What all MuJoCo environments share: one mjData over a shared model, resetting, stepping, and
-// saving of the simulator's state.
+// What all MuJoCo environments share: the state of a shared model's simulation, resetting,
+// stepping, and saving it.
 //
 // A task derives from MujocoEnv and says three things: how the start is disturbed, what is
 // observed, and what one control step is worth. The control step follows Gymnasium's v5 tasks: ctrl
@@ -16,14 +16,20 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "envs/env.h"
+#include "envs/mujoco/simulators.h"
 #include "envs/random.h"
 
 namespace costate {
 
 class MujocoEnv : public Env {
  public:
+  ~MujocoEnv() override;
+  MujocoEnv(const MujocoEnv&) = delete;
+  MujocoEnv& operator=(const MujocoEnv&) = delete;
+
   const EnvSpec& spec() const final { return spec_; }
   void reset(std::uint64_t seed, std::span<double> observation) final;
   StepResult step(std::span<const float> action, std::span<double> observation) final;
@@ -49,7 +55,8 @@ class MujocoEnv : public Env {
 
   /// Applies the action for one control step. Throws Error where MuJoCo could not simulate it
   /// faithfully: it met a number that is not finite or beyond 1e10 (after which it silently starts
-  /// over from qpos0), or the model's buffers for contacts and constraints overflowed.
+  /// over from qpos0), or the model's buffers for contacts and constraints overflowed. The state is
+  /// then what it was before.
   void simulate(std::span<const float> action);
 
   void set_observation_space(Space space) { spec_.observation = std::move(space); }
@@ -59,21 +66,31 @@ class MujocoEnv : public Env {
   void copy_joint_state(std::span<double> observation, int first_qpos,
                         double velocity_limit = std::numeric_limits<double>::infinity()) const;
 
-  std::span<const double> qpos() const {
-    return {data_->qpos, static_cast<std::size_t>(model_->nq)};
-  }
-  std::span<const double> qvel() const {
-    return {data_->qvel, static_cast<std::size_t>(model_->nv)};
-  }
+  std::span<const double> qpos() const { return {state_.data() + 1, nq_}; }
+  std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
   double control_step() const { return spec_.control_step; }
 
  private:
-  struct DataDeleter {
-    void operator()(mjData* data) const { mj_deleteData(data); }
-  };
+  const mjModel& model() const { return simulators_->model(); }
+  std::span<double> mutable_qpos() { return {state_.data() + 1, nq_}; }
+  std::span<double> mutable_qvel() { return {state_.data() + 1 + nq_, nv_}; }
+  std::span<double> warm_start() { return {state_.data() + state_.size() - nv_, nv_}; }
 
-  std::shared_ptr<const mjModel> model_;
-  std::unique_ptr<mjData, DataDeleter> data_;
+  /// Runs `work` on a borrowed mjData in the present state with these controls, or with zeros where
+  /// none are given, and keeps the state in which it leaves it. Throws what `work` throws.
+  template <class Work>
+  void with_simulator(std::span<const float> controls, const Work& work);
+  /// The state of mj_resetData.
+  void clear();
+  void forward();
+
+  std::shared_ptr<Simulators> simulators_;
+  std::size_t nq_;
+  std::size_t nv_;
+  /// All that the next step depends on: [time, qpos, qvel, act, qacc_warmstart]. The last, since
+  /// the solver starts from the last acceleration and stops at a tolerance, so that the result
+  /// depends on where it started.
+  std::vector<double> state_;
   int frame_skip_;
   EnvSpec spec_;
 };

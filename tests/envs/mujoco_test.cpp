@@ -603,6 +603,40 @@ TEST_CASE("a diverging simulation is an Error and can be reset") {
   CHECK_NOTHROW(driver.step());
 }
 
+TEST_CASE("environments that take turns on one simulator do not disturb each other") {
+  for (const Maker make : kMakers) {
+    Driver alone(make());
+    Driver shared(make());
+    Driver other(make());
+    INFO(alone.env->spec().id);
+    alone.env->reset(1, alone.observation);
+    std::vector<std::vector<double>> expected;
+    RandomStream actions(2);
+    for (int i = 0; i < 50; ++i) {
+      alone.step_randomly(actions);
+      expected.push_back(alone.observation);
+    }
+
+    shared.env->reset(1, shared.observation);
+    RandomStream same_actions(2);
+    RandomStream other_actions(3);
+    for (int i = 0; i < 50; ++i) {
+      if (i % 10 == 0) {
+        // One that fails leaves neither its numbers nor its warnings behind.
+        std::vector<double> speeds(other.qvel().size(), 0.0);
+        speeds[0] = 1e11;
+        other.start_at(std::vector<double>(other.qpos().size(), 0.0), speeds);
+        CHECK_THROWS_AS(other.step(), Error);
+        CHECK(other.qvel() == speeds);
+        other.env->reset(static_cast<std::uint64_t>(i), other.observation);
+      }
+      other.step_randomly(other_actions);
+      shared.step_randomly(same_actions);
+      CHECK(same_bits(shared.observation, expected[static_cast<std::size_t>(i)]));
+    }
+  }
+}
+
 TEST_CASE("MuJoCo's errors are thrown, and it leaves no log file behind") {
   namespace fs = std::filesystem;
   const fs::path folder = own_folder();
