@@ -114,6 +114,12 @@ check_error "envs: actions that are missing" 1 "gone.csv" "No such file" -- \
 printf '0\nleft\n' >words.csv
 check_error "envs: an action that is no number" 2 "words.csv:2" "left" -- \
   envs trace CartPole-v1 --actions words.csv
+check_error "bench: no group" 2 "GROUP" -- bench
+check_error "bench: an unknown group" 2 '"environments"' "env, infer" -- bench environments
+check_error "bench: a filter that matches nothing" 2 "--filter HalfCheetah" '"infer"' -- \
+  bench infer --filter HalfCheetah
+check_error "bench: no runs" 2 "--runs" "0" "1" -- bench env --runs 0
+check_error "bench: an argument too many" 2 "surplus" -- bench env surplus
 
 # --- Damaged files --------------------------------------------------------------------------------
 

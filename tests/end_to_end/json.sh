@@ -104,6 +104,15 @@ check_json "compare" \
   and keys(x['difference'], 'mean ci95') and x['states'] > 0 and x['total']['kl_ab'] > 0" \
   compare a c --episodes 3 --threads 1 --json
 
+# --- bench ----------------------------------------------------------------------------------------
+
+check_json "bench" "keys(x, 'machine rows') and x['machine']['cores'] >= 1
+  and [r['name'] for r in x['rows']] == ['env.CartPole-v1.t1.n256', 'env.CartPole-v1.t2.n256']
+  and all(keys(r, 'name ours limit ratio unit runs spread') and r['runs'] == 2
+    and number(r['spread']) and abs(r['ratio'] - r['ours'] / r['limit']) < 1e-9
+    for r in x['rows'])" \
+  bench env --filter CartPole --runs 2 --seconds 0.01 --threads 2 --json
+
 # --- envs -----------------------------------------------------------------------------------------
 
 spec="(lambda e: keys(e, 'id family summary observation action time_limit control_step

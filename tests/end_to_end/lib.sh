@@ -23,6 +23,7 @@ evaluate() { "$runners/evaluate" "$@"; }
 replay() { "$runners/replay" "$@"; }
 compare() { "$runners/compare" "$@"; }
 envs() { "$runners/envs" "$@"; }
+bench() { "$runners/bench" "$@"; }
 
 # run COMMAND …: leaves its standard output in $out, standard error in $err, exit code in $code.
 run() {

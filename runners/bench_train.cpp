@@ -1,0 +1,283 @@
+// Whole PPO runs: against bare physics, against the least time that their physics and arithmetic
+// take, and with logging on against off.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <spawn.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "envs/registry.h"
+#include "policies/distribution.h"
+#include "runners/bench.h"
+#include "runners/bench_network.h"
+#include "runners/bench_physics.h"
+#include "runners/training.h"
+
+extern char** environ;
+
+namespace costate {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is gone when this is.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "costate-bench-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw Error("cannot make a temporary folder like " + name);
+    }
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+double process_cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// The shipped configuration of PPO on `env`, with these keys changed.
+RunConfig shipped(const std::string& env, const BenchOptions& options,
+                  std::vector<Assignment> changes = {}) {
+  changes.push_back({"env", env, "bench"});
+  changes.push_back({"threads", std::to_string(options.threads), "bench"});
+  return resolve_config(std::nullopt, changes);
+}
+
+/// Trains in this process, with the files that any run leaves.
+TrainingResult train_once(const RunConfig& config) {
+  const TemporaryFolder folder;
+  const fs::path run = folder.path() / "run";
+  prepare_run_folder(config, run);
+  Console console({.quiet = true});
+  const TrainingResult result = train(config, run, console);
+  if (result.interrupted) throw Error("stopped by a signal");
+  return result;
+}
+
+double steps_per_second(const RunConfig& config) {
+  return train_once(config).steps_per_second;
+}
+
+/// The least that a run has to compute: its physics and the products of its networks, on all cores
+/// at once, with nothing between them.
+class LowerBound {
+ public:
+  explicit LowerBound(const RunConfig& config)
+      : threads_(static_cast<int>(config.threads)), physics_(config.env, threads_) {
+    const EnvSpec spec = make_env(config.env)->spec();
+    const auto distribution = make_distribution(config.policy.head, spec.action);
+    int outputs = distribution->parameter_size();
+    if (distribution->name() == "gaussian" && !config.policy.state_dependent_std) {
+      outputs -= distribution->dimensions();
+    }
+    const bool shared = config.policy.trunk == "shared";
+    const std::vector<int> hidden(config.policy.hidden.begin(), config.policy.hidden.end());
+    std::vector<MlpShape> shapes = {
+        {spec.observation.size(), hidden, outputs + (shared ? 1 : 0), Activation::kTanh}};
+    if (!shared) shapes.push_back({spec.observation.size(), hidden, 1, Activation::kTanh});
+
+    // Every step is seen once by each network while collecting, and in every epoch once forward and
+    // once backward.
+    const int rows = static_cast<int>(config.ppo.minibatch);
+    for (const MlpShape& shape : shapes) {
+      const auto forward = forward_products(shape, rows);
+      const auto backward = backward_products(shape, rows);
+      const auto epochs = static_cast<double>(config.ppo.epochs);
+      flops_per_step_ +=
+          ((1.0 + epochs) * flops(forward) + epochs * flops(backward)) / static_cast<double>(rows);
+      products_.insert(products_.end(), forward.begin(), forward.end());
+      products_.insert(products_.end(), backward.begin(), backward.end());
+    }
+  }
+
+  /// Bare physics on all cores, in steps a second, as measured by the last cpu_seconds_per_step().
+  double physics_rate() const { return physics_rate_; }
+
+  /// Of processor time. Measures anew for about `seconds`.
+  double cpu_seconds_per_step(double seconds) {
+    const auto result = physics_.run(physics_.steps_in(seconds));
+    physics_rate_ = result.steps_per_second;
+    return result.cpu_seconds_per_step + flops_per_step_ / matmul_peak(products_, seconds);
+  }
+  double steps_per_second(double seconds) { return threads_ / cpu_seconds_per_step(seconds); }
+
+ private:
+  int threads_;
+  BarePhysics physics_;
+  std::vector<Product> products_;
+  double flops_per_step_ = 0.0;
+  double physics_rate_ = 0.0;
+};
+
+/// train.ppo.<env> against the lower bound and, for MuJoCo, train.ppo.<env>.physics against bare
+/// physics, from the same runs.
+Benchmark training_rate(const std::string& env, std::int64_t steps) {
+  const std::string name = "train.ppo." + env;
+  const bool mujoco = make_env(env)->spec().family == "mujoco";
+  std::vector<std::string> names = {name};
+  if (mujoco) names.push_back(name + ".physics");
+  return {
+      names, [=](const BenchOptions& options) {
+        const RunConfig config = shipped(env, options, {{"steps", std::to_string(steps), "bench"}});
+        LowerBound bound(config);
+        std::vector<double> ours;
+        std::vector<double> limits;
+        std::vector<double> physics;
+        for (int i = 0; i <= options.runs; ++i) {
+          const double rate = steps_per_second(config);
+          const double limit = bound.steps_per_second(options.seconds);
+          if (i == 0) continue;  // to warm up
+          ours.push_back(rate);
+          limits.push_back(limit);
+          physics.push_back(bound.physics_rate());
+        }
+        std::vector<BenchRow> rows = {make_row(name, "steps/s", Better::kHigher, ours, limits)};
+        if (mujoco) {
+          rows.push_back(make_row(name + ".physics", "steps/s", Better::kHigher, ours, physics));
+        }
+        return rows;
+      }};
+}
+
+/// Processor seconds of a whole run, against those of the lower bound.
+Benchmark training_cpu(const std::string& env, std::int64_t steps) {
+  const std::string name = "train.ppo." + env + ".cpu";
+  return {
+      {name}, [=](const BenchOptions& options) {
+        const RunConfig config = shipped(env, options, {{"steps", std::to_string(steps), "bench"}});
+        LowerBound bound(config);
+        return std::vector<BenchRow>{interleave(
+            name, "CPU s", Better::kLower, options.runs,
+            [&] {
+              const double start = process_cpu_seconds();
+              train_once(config);
+              return process_cpu_seconds() - start;
+            },
+            [&] {
+              return static_cast<double>(steps) * bound.cpu_seconds_per_step(options.seconds);
+            })};
+      }};
+}
+
+/// Runs the `train` binary beside this one and returns the seconds from before its start to after
+/// its end.
+double train_process_seconds(const std::string& env, int threads) {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "train";
+  const TemporaryFolder folder;
+  std::vector<std::string> words = {
+      program.string(),        "--env",   env,     "--threads",
+      std::to_string(threads), "--quiet", "--run", folder.path() / "run"};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  const auto start = std::chrono::steady_clock::now();
+  pid_t child = 0;
+  const int error =
+      posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environ);
+  if (error != 0) {
+    throw Error("cannot start " + program.string() + ": " +
+                std::error_code(error, std::generic_category()).message());
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw Error(program.string() + " failed");
+  return elapsed.count();
+}
+
+/// Seconds of a whole run with the shipped configuration, process start and end included.
+Benchmark training_process(const std::string& env) {
+  const std::string name = "train.ppo." + env + ".process";
+  return {{name}, [=](const BenchOptions& options) {
+            const RunConfig config = shipped(env, options);
+            LowerBound bound(config);
+            return std::vector<BenchRow>{interleave(
+                name, "s", Better::kLower, options.runs,
+                [&] { return train_process_seconds(env, options.threads); },
+                [&] {
+                  return static_cast<double>(config.steps) /
+                         bound.steps_per_second(options.seconds);
+                })};
+          }};
+}
+
+/// Runs that log every step against runs that log none.
+Benchmark rollout_logging(const std::string& name, const std::string& env, std::int64_t steps) {
+  return {{name}, [=](const BenchOptions& options) {
+            const Assignment count = {"steps", std::to_string(steps), "bench"};
+            const RunConfig on = shipped(env, options, {count, {"rollouts.log", "all", "bench"}});
+            const RunConfig off = shipped(env, options, {count, {"rollouts.log", "off", "bench"}});
+            return std::vector<BenchRow>{interleave(
+                name, "steps/s", Better::kHigher, options.runs,
+                [&] { return steps_per_second(on); }, [&] { return steps_per_second(off); })};
+          }};
+}
+
+/// A checkpoint every ten seconds against none. What one costs is measured where each rollout is
+/// followed by one, since in a run of seconds one more or less would drown in noise.
+Benchmark checkpoints(const std::string& name, const std::string& env, std::int64_t steps) {
+  return {{name}, [=](const BenchOptions& options) {
+            const Assignment count = {"steps", std::to_string(steps), "bench"};
+            const RunConfig often =
+                shipped(env, options, {count, {"checkpoint_seconds", "1e-9", "bench"}});
+            const RunConfig never =
+                shipped(env, options, {count, {"checkpoint_seconds", "1e9", "bench"}});
+            const double rollouts =
+                std::ceil(static_cast<double>(steps) /
+                          static_cast<double>(often.runtime.envs * often.ppo.rollout_steps));
+            std::vector<double> ours;
+            std::vector<double> limits;
+            for (int i = 0; i <= options.runs; ++i) {
+              const TrainingResult with = train_once(often);
+              const TrainingResult without = train_once(never);
+              if (i == 0) continue;  // to warm up
+              const double seconds_each = (with.wall_seconds - without.wall_seconds) / rollouts;
+              limits.push_back(without.steps_per_second);
+              ours.push_back(without.steps_per_second / (1.0 + seconds_each / 10.0));
+            }
+            return std::vector<BenchRow>{make_row(name, "steps/s", Better::kHigher, ours, limits)};
+          }};
+}
+
+}  // namespace
+
+std::vector<Benchmark> train_benchmarks() {
+  return {training_rate("CartPole-v1", 150'000),   training_process("CartPole-v1"),
+          training_rate("Pendulum-v1", 100'000),   training_cpu("Pendulum-v1", 300'000),
+          training_rate("HalfCheetah-v5", 65'536), training_rate("Hopper-v5", 65'536),
+          training_rate("Walker2d-v5", 65'536)};
+}
+
+std::vector<Benchmark> logs_benchmarks() {
+  return {rollout_logging("logs.rollouts", "HalfCheetah-v5", 65'536),
+          rollout_logging("logs.rollouts.CartPole-v1", "CartPole-v1", 150'000),
+          checkpoints("logs.checkpoints", "HalfCheetah-v5", 65'536)};
+}
+
+}  // namespace costate

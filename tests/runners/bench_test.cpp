@@ -1,0 +1,129 @@
+// The arithmetic of the benchmark rows against numbers worked by hand, and the JSON of a short run.
+// Nothing here depends on how fast the machine is.
+#include "runners/bench.h"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "runners/bench_network.h"
+#include "runners/bench_physics.h"
+
+namespace costate {
+namespace {
+
+TEST_CASE("the median is the middle value, or the mean of the two in the middle") {
+  CHECK(median({7.0}) == 7.0);
+  CHECK(median({9.0, 1.0, 4.0}) == 4.0);
+  CHECK(median({8.0, 1.0, 2.0, 100.0}) == 5.0);
+}
+
+TEST_CASE("a row of rates: medians, ours over the limit, spread of the pairs' ratios") {
+  const std::vector<double> ours = {80.0, 60.0, 90.0};
+  const std::vector<double> limit = {100.0, 120.0, 100.0};
+  const BenchRow row = make_row("a.row", "steps/s", Better::kHigher, ours, limit);
+  CHECK(row.name == "a.row");
+  CHECK(row.unit == "steps/s");
+  CHECK(row.ours == 80.0);
+  CHECK(row.limit == 100.0);
+  CHECK(row.ratio == Approx(0.8));
+  CHECK(row.runs == 3);
+  CHECK(row.spread == Approx((0.9 - 0.5) / 0.8));  // of 0.8, 0.5 and 0.9
+}
+
+TEST_CASE("a row of times: the limit over ours, so that shorter is better") {
+  const BenchRow row =
+      make_row("a.row", "us", Better::kLower, std::vector{4.0, 5.0}, std::vector{2.0, 2.0});
+  CHECK(row.ours == 4.5);
+  CHECK(row.limit == 2.0);
+  CHECK(row.ratio == Approx(2.0 / 4.5));
+  CHECK(row.spread == Approx((0.5 - 0.4) / 0.45));
+  // Twice as fast as a peer is 2.
+  CHECK(make_row("", "us", Better::kLower, std::vector{1.0}, std::vector{2.0}).ratio == 2.0);
+}
+
+TEST_CASE("both sides are measured in turn, after one of each that does not count") {
+  std::string order;
+  double ours = 0.0;
+  double limit = 0.0;
+  const BenchRow row = interleave(
+      "", "", Better::kHigher, 2,
+      [&] {
+        order += 'a';
+        return ours += 1.0;
+      },
+      [&] {
+        order += 'b';
+        return limit += 10.0;
+      });
+  CHECK(order == "ababab");
+  CHECK(row.ours == 2.5);
+  CHECK(row.limit == 25.0);
+  CHECK(row.runs == 2);
+}
+
+TEST_CASE("the operations of a perceptron, counted by hand") {
+  const MlpShape shape = {3, {5}, 2, Activation::kTanh};
+  // 7 rows: 2·7·(3·5 + 5·2) forward; backward the same for the weights, and 2·7·5·2 for the hidden
+  // layer's inputs.
+  CHECK(flops(forward_products(shape, 7)) == 350.0);
+  CHECK(flops(backward_products(shape, 7)) == 350.0 + 140.0);
+}
+
+TEST_CASE("a bare simulation takes the steps that it was asked for") {
+  BarePhysics physics("CartPole-v1", 2);
+  const BarePhysics::Result result = physics.run(10'000);
+  CHECK(result.steps_per_second > 0.0);
+  CHECK(result.cpu_seconds_per_step > 0.0);
+  CHECK(make_bare_simulation("Hopper-v5", 0)->run(500) == 500);
+}
+
+TEST_CASE("the rows of all groups have names of their own") {
+  std::set<std::string> names;
+  std::size_t count = 0;
+  for (const auto& group : {env_benchmarks(2), infer_benchmarks(), learn_benchmarks(2),
+                            train_benchmarks(), logs_benchmarks()}) {
+    CHECK(!group.empty());
+    for (const Benchmark& benchmark : group) {
+      for (const std::string& name : benchmark.names) {
+        names.insert(name);
+        ++count;
+      }
+    }
+  }
+  CHECK(names.size() == count);
+  for (const char* name : {"env.HalfCheetah-v5.t2.n64", "infer.256-256.b1", "learn.ppo.64-64.b64",
+                           "train.ppo.HalfCheetah-v5", "logs.rollouts"}) {
+    CHECK(names.contains(name));
+  }
+}
+
+TEST_CASE("a short run of env.CartPole gives the JSON that is promised") {
+  for (const Benchmark& benchmark : env_benchmarks(1)) {
+    if (!benchmark.names.front().starts_with("env.CartPole")) continue;
+    const auto rows = benchmark.run({.runs = 2, .seconds = 0.002, .threads = 1});
+    const auto json = to_json(rows);
+    CHECK(json["machine"]["cores"].get<int>() >= 1);
+    for (const char* key : {"cpu", "isa", "compiler", "git", "mujoco", "openblas", "libtorch"}) {
+      CHECK(!json["machine"][key].get<std::string>().empty());
+    }
+    REQUIRE(json["rows"].size() == 1);
+    const auto& row = json["rows"][0];
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : row.items()) keys.push_back(key);
+    CHECK(keys ==
+          std::vector<std::string>{"name", "ours", "limit", "ratio", "unit", "runs", "spread"});
+    CHECK(row["name"] == "env.CartPole-v1.t1.n256");
+    CHECK(row["unit"] == "steps/s");
+    CHECK(row["runs"] == 2);
+    CHECK(row["ours"].get<double>() > 0.0);
+    CHECK(row["limit"].get<double>() > 0.0);
+    CHECK(row["ratio"].get<double>() ==
+          Approx(row["ours"].get<double>() / row["limit"].get<double>()));
+    CHECK(row["spread"].get<double>() >= 0.0);
+    return;
+  }
+  FAIL("there is no row env.CartPole…");
+}
+
+}  // namespace
+}  // namespace costate
