@@ -51,7 +51,7 @@ FileDescriptor::FileDescriptor(const std::filesystem::path& path, int flags, std
 }
 
 FileDescriptor::~FileDescriptor() {
-  ::close(descriptor_);
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 FileReplacement::FileReplacement(std::filesystem::path target)
@@ -74,7 +74,10 @@ void FileReplacement::write(std::span<const std::byte> bytes) {
 
 void FileReplacement::reserve(std::uint64_t size) {
   if (size == 0) return;
-  const int error_number = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(size));
+  int error_number = 0;
+  do {
+    error_number = ::posix_fallocate(file_.get(), 0, static_cast<off_t>(size));
+  } while (error_number == EINTR);
   if (error_number != 0) throw_file_error("write", target_, error_number);
 }
 

@@ -22,6 +22,8 @@ class FileDescriptor {
  public:
   /// Opens `path` as open(2) does. Throws Error "cannot <verb> <path>: <reason>".
   FileDescriptor(const std::filesystem::path& path, int flags, std::string_view verb);
+  /// Takes over an open one; negative: none.
+  explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
   ~FileDescriptor();
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;

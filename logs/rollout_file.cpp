@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
 #include <span>
+#include <sys/mman.h>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include "envs/error.h"
 #include "logs/atomic_file.h"
+#include "logs/chunk_packer.h"
 #include "logs/hdf5_handle.h"
 
 namespace costate {
@@ -18,9 +23,13 @@ namespace {
 
 constexpr char kFormat[] = "costate-rollouts";
 constexpr std::int64_t kVersion = 1;
-constexpr std::uint64_t kChunkRows = 4096;
+constexpr std::uint64_t kChunkRows = 16384;
 constexpr std::uint64_t kChunkBytes = 256 * 1024;
-constexpr std::uint64_t kMetadataReserve = 1 << 20;
+// Space for what HDF5 keeps beside the chunks: at all, and about each chunk.
+constexpr std::uint64_t kMetadataReserve = 256 * 1024;
+constexpr std::uint64_t kChunkMetadata = 256;
+// Packed rows in memory at which append() flushes by itself.
+constexpr std::uint64_t kMaxPendingBytes = 256 << 20;
 
 // Where an episode lies among the rows of /steps.
 struct Extent {
@@ -69,11 +78,13 @@ struct Column {
   bool per_step;  // in /steps, all of which come after those in /episodes
   hid_t type;
   std::uint64_t width;  // of the second axis, or kOneAxis
+  std::uint64_t value_bytes;
   std::uint64_t row_bytes;
 
   std::uint64_t chunk_rows() const {
     return std::clamp(kChunkBytes / row_bytes, std::uint64_t{1}, kChunkRows);
   }
+  std::uint64_t chunk_bytes() const { return chunk_rows() * row_bytes; }
   int axes() const { return width == kOneAxis ? 1 : 2; }
 };
 
@@ -83,7 +94,7 @@ std::vector<Column> columns_of(const RolloutHeader& header) {
   Extent extent;
   visit_columns(header, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
     using Value = typename decltype(values)::value_type;
-    columns.push_back({name, name[0] == 's', hdf5_type<Value>(), width,
+    columns.push_back({name, name[0] == 's', hdf5_type<Value>(), width, sizeof(Value),
                        sizeof(Value) * std::max(width, std::uint64_t{1})});
   });
   return columns;
@@ -223,10 +234,128 @@ bool same_layout(hid_t a, hid_t b, const std::string& doing) {
   return hdf5_check(H5Pequal(properties_a.get(), properties_b.get()), doing) > 0;
 }
 
-// Copies the first `rows` of a column, which end a chunk, without unpacking the chunks.
+// Packed chunks on their way to the file, in a file that exists in memory only. A plain array would
+// cost a page fault for every 4 KiB that it grows by, on virtual machines more than the packing.
+class PackedChunks {
+ public:
+  struct Piece {
+    std::uint64_t offset;
+    std::size_t size;
+  };
+
+  PackedChunks() : file_(::memfd_create("rollouts", MFD_CLOEXEC)) {
+    if (file_.get() < 0) fail();
+  }
+
+  Piece keep(std::span<const std::byte> bytes) {
+    const Piece piece{size_, bytes.size()};
+    while (!bytes.empty()) {
+      const ssize_t n =
+          ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(size_));
+      if (n < 0) fail();
+      size_ += static_cast<std::uint64_t>(n);
+      bytes = bytes.subspan(static_cast<std::size_t>(n));
+    }
+    return piece;
+  }
+  void read(Piece piece, std::vector<std::byte>& out) const {
+    out.resize(piece.size);
+    if (::pread(file_.get(), out.data(), out.size(), static_cast<off_t>(piece.offset)) !=
+        static_cast<ssize_t>(out.size())) {
+      fail();
+    }
+  }
+  std::uint64_t size() const { return size_; }
+  /// Forgets the chunks and keeps the memory.
+  void clear() { size_ = 0; }
+
+ private:
+  [[noreturn]] static void fail() {
+    throw Error("cannot keep rollouts in memory: " + std::generic_category().message(errno));
+  }
+
+  FileDescriptor file_;
+  std::uint64_t size_ = 0;
+};
+
+// A packer and where it leaves what it packs.
+struct Packing {
+  ChunkPacker packer;
+  std::vector<std::byte> scratch;
+  PackedChunks chunks;           // whole ones that wait for a flush
+  std::vector<std::byte> tails;  // the last chunks of the columns, for the flush that goes on
+};
+
+// Rows of one column that are to be written.
+struct Rows {
+  std::vector<PackedChunks::Piece> chunks;  // whole ones, as they will be in the file
+  std::vector<std::byte> tail;              // the rows behind them
+
+  void pack_chunks(const Column& column, Packing& packing) {
+    const std::size_t chunk = column.chunk_bytes();
+    std::size_t done = 0;
+    for (; tail.size() - done >= chunk; done += chunk) {
+      packing.scratch.clear();
+      packing.packer.pack(std::span(tail).subspan(done, chunk), column.value_bytes,
+                          packing.scratch);
+      chunks.push_back(packing.chunks.keep(packing.scratch));
+    }
+    tail.erase(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(done));
+  }
+};
+
+// How many episodes there are, and how many steps they have together.
+struct Counts {
+  std::uint64_t episodes = 0;
+  std::uint64_t steps = 0;
+
+  std::uint64_t rows(const Column& column) const { return column.per_step ? steps : episodes; }
+};
+
+// Leaves the tails as chunks in packing.tails, end to end, and returns the sizes of those of each
+// column. Every chunk of the file is whole; beyond the last row it holds HDF5's fill value, 0.
+std::vector<std::vector<std::size_t>> pack_tails(const std::vector<Column>& columns,
+                                                 const std::vector<Rows>& rows, Packing& packing) {
+  std::vector<std::vector<std::size_t>> sizes(columns.size());
+  packing.tails.clear();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    for (std::span<const std::byte> tail = rows[i].tail; !tail.empty();) {
+      const auto part = tail.first(std::min<std::size_t>(tail.size(), columns[i].chunk_bytes()));
+      tail = tail.subspan(part.size());
+      packing.scratch.assign(part.begin(), part.end());
+      packing.scratch.resize(columns[i].chunk_bytes());
+      sizes[i].push_back(
+          packing.packer.pack(packing.scratch, columns[i].value_bytes, packing.tails));
+    }
+  }
+  return sizes;
+}
+
+void write_chunk(hid_t to, std::uint64_t row, std::uint32_t skipped_filters,
+                 std::span<const std::byte> chunk, const std::string& doing) {
+  const std::array<hsize_t, 2> offset = {row, 0};
+  hdf5_check(
+      H5Dwrite_chunk(to, H5P_DEFAULT, skipped_filters, offset.data(), chunk.size(), chunk.data()),
+      doing);
+}
+
+// Copies the first `rows` of a column, which end a chunk.
 void copy_chunks(hid_t from, hid_t to, const Column& column, std::uint64_t rows,
                  const std::string& doing) {
   std::vector<std::byte> chunk;
+  // A file that another tool repacked has chunks of its own; it is read and packed again.
+  if (!same_layout(from, to, doing)) {
+    ChunkPacker packer;
+    std::vector<std::byte> packed;
+    chunk.resize(column.chunk_bytes());
+    for (std::uint64_t row = 0; row < rows; row += column.chunk_rows()) {
+      read_rows(from, column, row, column.chunk_rows(), chunk.data(), doing);
+      packed.clear();
+      packer.pack(chunk, column.value_bytes, packed);
+      write_chunk(to, row, 0, packed, doing);
+    }
+    return;
+  }
   for (std::uint64_t row = 0; row < rows; row += column.chunk_rows()) {
     const std::array<hsize_t, 2> offset = {row, 0};
     hsize_t size = 0;
@@ -234,74 +363,61 @@ void copy_chunks(hid_t from, hid_t to, const Column& column, std::uint64_t rows,
     chunk.resize(size);
     std::uint32_t filters = 0;
     hdf5_check(H5Dread_chunk(from, H5P_DEFAULT, offset.data(), &filters, chunk.data()), doing);
-    hdf5_check(H5Dwrite_chunk(to, H5P_DEFAULT, filters, offset.data(), size, chunk.data()), doing);
+    write_chunk(to, row, filters, chunk, doing);
   }
 }
 
-// What a file keeps of its former self: the first rows of every column of `path`.
-struct Kept {
-  std::filesystem::path path;
-  std::uint64_t episodes = 0;
-  std::uint64_t steps = 0;
-};
-
-// Replaces `target` by a file of the kept rows and the new ones behind them. Writing a new file,
-// rather than appending to a copy, leaves no gaps where a chunk grew, and makes the bytes depend on
-// the content only, not on when it was flushed.
-template <class Rows>
-void write_rollouts(const std::filesystem::path& target, const RolloutHeader& header,
-                    const Kept& kept, const Rows& rows) {
-  const std::string doing = "cannot write " + target.string();
-  const std::vector<Column> columns = columns_of(header);
+// Replaces `path` by a file of `total` rows in all: the whole chunks of its first `kept` rows, and
+// `rows` behind them. Writing a new file, rather than appending to a copy, leaves no gaps where a
+// chunk grew, and makes the bytes depend on the content only, not on when it was flushed.
+void write_rollouts(const std::filesystem::path& path, const RolloutHeader& header,
+                    const std::vector<Column>& columns, Counts kept, Counts total,
+                    const std::vector<Rows>& rows, Packing& packing) {
+  const std::string doing = "cannot write " + path.string();
   const std::vector<std::byte> empty = empty_file(header, doing);
-  FileReplacement replacement(target);
-  replacement.write(empty);
+  const auto tail_sizes = pack_tails(columns, rows, packing);
 
   // HDF5 cannot be trusted with a full disk (it fails when it closes the file, and then leaks it),
-  // so all the space that it could need is there before it opens the file. A chunk that does not
-  // shrink is stored unpacked, and the last one of a column may be mostly empty.
+  // so all the space that it could need is there before it opens the file.
   const bool has_old = kept.episodes > 0;
   std::uint64_t size = empty.size() + kMetadataReserve;
-  if (has_old) size += std::filesystem::file_size(kept.path);
+  if (has_old) size += std::filesystem::file_size(path);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    size += rows.columns[i].size() + 2 * columns[i].chunk_rows() * columns[i].row_bytes;
+    size += (rows[i].chunks.size() + tail_sizes[i].size()) * kChunkMetadata;
+    for (const auto& chunk : rows[i].chunks) size += chunk.size;
   }
+  size += packing.tails.size();
+  FileReplacement replacement(path);
+  replacement.write(empty);
   replacement.reserve(size);
 
   Hdf5Handle old;
-  if (has_old) {
-    old = hdf5_open_file(kept.path.string(), H5F_ACC_RDONLY, "cannot read " + kept.path.string());
-  }
+  if (has_old) old = hdf5_open_file(path.string(), H5F_ACC_RDONLY, "cannot read " + path.string());
   auto file = hdf5_open_file(replacement.temporary().string(), H5F_ACC_RDWR, doing);
-  std::vector<std::byte> tail;
+  std::span<const std::byte> tails = packing.tails;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const Column& column = columns[i];
     const std::string what = doing + ": " + column.name;
-    const std::uint64_t old_rows = column.per_step ? kept.steps : kept.episodes;
-    const std::uint64_t new_rows = column.per_step ? rows.steps : rows.episodes;
     auto dataset = open_column(file.get(), column, doing);
-    const std::array<hsize_t, 2> dims = {old_rows + new_rows, column.width};
+    const std::array<hsize_t, 2> dims = {total.rows(column), column.width};
     hdf5_check(H5Dset_extent(dataset.get(), dims.data()), what);
 
-    std::uint64_t copied_rows = 0;
-    tail.clear();
+    std::uint64_t row = kept.rows(column) - kept.rows(column) % column.chunk_rows();
     if (has_old) {
       const auto from = open_column(old.get(), column, doing);
-      // A file that another tool repacked has chunks of its own; it is read and packed again.
-      if (same_layout(from.get(), dataset.get(), what)) {
-        copied_rows = old_rows - old_rows % column.chunk_rows();
-      }
-      copy_chunks(from.get(), dataset.get(), column, copied_rows, what);
-      tail.resize((old_rows - copied_rows) * column.row_bytes);
-      read_rows(from.get(), column, copied_rows, old_rows - copied_rows, tail.data(), doing);
+      copy_chunks(from.get(), dataset.get(), column, row, what);
     }
-    tail.insert(tail.end(), rows.columns[i].begin(), rows.columns[i].end());
-    if (!tail.empty()) {
-      const auto [in_file, in_memory] =
-          row_spaces(dataset.get(), column, copied_rows, old_rows - copied_rows + new_rows, what);
-      hdf5_check(H5Dwrite(dataset.get(), column.type, in_memory.get(), in_file.get(), H5P_DEFAULT,
-                          tail.data()),
-                 what);
+    const auto write = [&](std::span<const std::byte> chunk) {
+      write_chunk(dataset.get(), row, 0, chunk, what);
+      row += column.chunk_rows();
+    };
+    for (const auto& chunk : rows[i].chunks) {
+      packing.chunks.read(chunk, packing.scratch);
+      write(packing.scratch);
+    }
+    for (const std::size_t length : tail_sizes[i]) {
+      write(tails.first(length));
+      tails = tails.subspan(length);
     }
     dataset.close(what);
   }
@@ -336,112 +452,170 @@ void check_same_sizes(const RolloutHeader& found, const RolloutHeader& expected,
 
 // --- writing
 
+struct RolloutWriter::Impl {
+  std::filesystem::path path;
+  RolloutHeader header;
+  std::uint64_t last_n = 0;
+  std::vector<Column> columns;
+  Packing packing;
+  Counts in_file;
+  Counts pending;  // episodes that wait for a flush
+  // [columns] What the next flush adds to the whole chunks of the file: rows that are in its last
+  // chunk, which is written anew, and the pending ones. With last_n, pending rows only, unpacked,
+  // since the episodes before them move.
+  std::vector<Rows> rows;
+
+  std::vector<Rows> read_rows_of(Counts counts, bool only_tails) const;
+  void keep_first(std::uint64_t episodes);
+  void drop_first(std::vector<Rows>& from, Counts& counts, std::uint64_t episodes) const;
+  void flush();
+  void flush_newest();
+};
+
 RolloutWriter::RolloutWriter(std::filesystem::path path, RolloutHeader header,
                              RolloutOptions options)
-    : path_(std::move(path)), header_(std::move(header)), last_n_(options.last_n) {
+    : impl_(std::make_unique<Impl>()) {
   silence_hdf5();
-  pending_.columns.resize(columns_of(header_).size());
+  impl_->path = std::move(path);
+  impl_->header = std::move(header);
+  impl_->last_n = options.last_n;
+  impl_->columns = columns_of(impl_->header);
+  impl_->rows.resize(impl_->columns.size());
   if (options.keep_episodes) {
-    keep_first(*options.keep_episodes);
+    impl_->keep_first(*options.keep_episodes);
   } else {
-    replace_file(path_, empty_file(header_, "cannot write " + path_.string()));
+    replace_file(impl_->path, empty_file(impl_->header, "cannot write " + impl_->path.string()));
   }
 }
 
-void RolloutWriter::keep_first(std::uint64_t episodes) {
+RolloutWriter::~RolloutWriter() = default;
+RolloutWriter::RolloutWriter(RolloutWriter&&) noexcept = default;
+RolloutWriter& RolloutWriter::operator=(RolloutWriter&&) noexcept = default;
+
+std::uint64_t RolloutWriter::episode_count() const {
+  return impl_->in_file.episodes;
+}
+
+// The first rows of the file: all of them, or those behind the last whole chunk.
+std::vector<Rows> RolloutWriter::Impl::read_rows_of(Counts counts, bool only_tails) const {
+  const std::string doing = "cannot read " + path.string();
+  std::vector<Rows> read(columns.size());
+  const auto file = hdf5_open_file(path.string(), H5F_ACC_RDONLY, doing);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::uint64_t count = counts.rows(columns[i]);
+    const std::uint64_t first = only_tails ? count - count % columns[i].chunk_rows() : 0;
+    read[i].tail.resize((count - first) * columns[i].row_bytes);
+    const auto dataset = open_column(file.get(), columns[i], doing);
+    read_rows(dataset.get(), columns[i], first, count - first, read[i].tail.data(), doing);
+  }
+  return read;
+}
+
+void RolloutWriter::Impl::keep_first(std::uint64_t episodes) {
+  std::uint64_t found = 0;
   {
-    const RolloutReader reader(path_);
-    check_same_sizes(reader.header(), header_, path_.string());
-    if (reader.episode_count() < episodes) {
-      throw Error(path_.string() + ": has " + std::to_string(reader.episode_count()) +
+    const RolloutReader reader(path);
+    check_same_sizes(reader.header(), header, path.string());
+    found = reader.episode_count();
+    if (found < episodes) {
+      throw Error(path.string() + ": has " + std::to_string(found) +
                   " episodes, expected at least " + std::to_string(episodes));
     }
-    file_episodes_ = episodes;
-    for (std::uint64_t i = 0; i < episodes; ++i) file_steps_ += reader.length(i);
-    if (episodes == reader.episode_count()) return;
+    in_file.episodes = episodes;
+    for (std::uint64_t i = 0; i < episodes; ++i) in_file.steps += reader.length(i);
   }
-  write_rollouts(path_, header_, {path_, file_episodes_, file_steps_}, pending_);
+  std::vector<Rows> tails = read_rows_of(in_file, /*only_tails=*/true);
+  if (found > episodes) {
+    write_rollouts(path, header, columns, in_file, in_file, tails, packing);
+  }
+  if (last_n == 0) rows = std::move(tails);
 }
 
 void RolloutWriter::append(const Episode& episode) {
-  const std::vector<Column> columns = columns_of(header_);
-  const Extent extent{static_cast<std::int64_t>(file_steps_ + pending_.steps),
+  Impl& w = *impl_;
+  const Extent extent{static_cast<std::int64_t>(w.in_file.steps + w.pending.steps),
                       static_cast<std::int64_t>(episode.length())};
   std::size_t i = 0;
   // First look at everything, then change anything.
-  visit_columns(header_, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
-    const std::uint64_t rows = columns[i++].per_step ? episode.length() : 1;
-    const std::uint64_t expected = rows * std::max(width, std::uint64_t{1});
+  visit_columns(w.header, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
+    const std::uint64_t count = w.columns[i++].per_step ? episode.length() : 1;
+    const std::uint64_t expected = count * std::max(width, std::uint64_t{1});
     if (values.size() != expected) {
-      throw Error(path_.string() + ": an episode of " + std::to_string(episode.length()) +
+      throw Error(w.path.string() + ": an episode of " + std::to_string(episode.length()) +
                   " steps has " + std::to_string(values.size()) + " values for " + name +
                   ", expected " + std::to_string(expected));
     }
   });
   i = 0;
-  visit_columns(header_, episode, extent, [&](const char*, auto values, std::uint64_t) {
-    const auto bytes = std::as_bytes(values);
-    auto& column = pending_.columns[i++];
-    column.insert(column.end(), bytes.begin(), bytes.end());
+  visit_columns(w.header, episode, extent, [&](const char*, auto values, std::uint64_t) {
+    const auto added = std::as_bytes(values);
+    Rows& rows = w.rows[i];
+    rows.tail.insert(rows.tail.end(), added.begin(), added.end());
+    if (w.last_n == 0) rows.pack_chunks(w.columns[i], w.packing);
+    ++i;
   });
-  pending_.episodes += 1;
-  pending_.steps += episode.length();
+  w.pending.episodes += 1;
+  w.pending.steps += episode.length();
+  if (w.last_n > 0 && w.pending.episodes >= 2 * w.last_n) {
+    w.drop_first(w.rows, w.pending, w.pending.episodes - w.last_n);
+  }
+  if (w.packing.chunks.size() > kMaxPendingBytes) flush();
 }
 
 void RolloutWriter::flush() {
-  if (pending_.episodes == 0) return;
+  if (impl_->pending.episodes == 0) return;
   silence_hdf5();
-  const std::uint64_t episodes = file_episodes_ + pending_.episodes;
-  if (last_n_ > 0 && episodes > last_n_) {
-    rewrite(last_n_);
+  if (impl_->last_n > 0) {
+    impl_->flush_newest();
   } else {
-    write_rollouts(path_, header_, {path_, file_episodes_, file_steps_}, pending_);
-    file_episodes_ = episodes;
-    file_steps_ += pending_.steps;
+    impl_->flush();
   }
-  for (auto& column : pending_.columns) column.clear();
-  pending_.episodes = pending_.steps = 0;
+  impl_->pending = {};
 }
 
-// Writes the newest `episodes` of file and memory together into a new file.
-void RolloutWriter::rewrite(std::uint64_t episodes) {
-  const std::string doing = "cannot read " + path_.string();
-  const std::vector<Column> columns = columns_of(header_);
-  Rows rows;
-  {
-    const auto file = hdf5_open_file(path_.string(), H5F_ACC_RDONLY, doing);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const std::uint64_t count = columns[i].per_step ? file_steps_ : file_episodes_;
-      auto& bytes = rows.columns.emplace_back(count * columns[i].row_bytes);
-      const auto dataset = open_column(file.get(), columns[i], doing);
-      read_rows(dataset.get(), columns[i], 0, count, bytes.data(), doing);
-      bytes.insert(bytes.end(), pending_.columns[i].begin(), pending_.columns[i].end());
-    }
-  }
-  const std::uint64_t dropped_episodes = file_episodes_ + pending_.episodes - episodes;
-  std::uint64_t dropped_steps = 0;
-  for (const std::int64_t length : as_int64(rows.columns[kLengthColumn]).first(dropped_episodes)) {
-    dropped_steps += static_cast<std::uint64_t>(length);
-  }
+void RolloutWriter::Impl::flush() {
+  const Counts total{in_file.episodes + pending.episodes, in_file.steps + pending.steps};
+  write_rollouts(path, header, columns, in_file, total, rows, packing);
+  in_file = total;
+  for (Rows& column : rows) column.chunks.clear();
+  packing.chunks.clear();
+}
+
+// Writes the newest last_n episodes of file and memory together into a new file.
+void RolloutWriter::Impl::flush_newest() {
+  Counts total{in_file.episodes + pending.episodes, in_file.steps + pending.steps};
+  std::vector<Rows> all = read_rows_of(in_file, /*only_tails=*/false);
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::uint64_t dropped = columns[i].per_step ? dropped_steps : dropped_episodes;
-    auto& bytes = rows.columns[i];
-    bytes.erase(bytes.begin(),
-                bytes.begin() + static_cast<std::ptrdiff_t>(dropped * columns[i].row_bytes));
+    all[i].tail.insert(all[i].tail.end(), rows[i].tail.begin(), rows[i].tail.end());
   }
-  rows.episodes = episodes;
-  rows.steps = file_steps_ + pending_.steps - dropped_steps;
+  if (total.episodes > last_n) drop_first(all, total, total.episodes - last_n);
+  // The episodes have moved.
+  const auto lengths = as_int64(all[kLengthColumn].tail);
   std::vector<std::int64_t> starts;
-  for (std::int64_t start = 0; const std::int64_t length : as_int64(rows.columns[kLengthColumn])) {
+  for (std::int64_t start = 0; const std::int64_t length : lengths) {
     starts.push_back(start);
     start += length;
   }
-  std::memcpy(rows.columns[kStartColumn].data(), starts.data(),
-              starts.size() * sizeof(std::int64_t));
+  std::memcpy(all[kStartColumn].tail.data(), starts.data(), starts.size() * sizeof(std::int64_t));
 
-  write_rollouts(path_, header_, {}, rows);
-  file_episodes_ = rows.episodes;
-  file_steps_ = rows.steps;
+  write_rollouts(path, header, columns, {}, total, all, packing);
+  in_file = total;
+  for (Rows& column : rows) column.tail.clear();
+}
+
+void RolloutWriter::Impl::drop_first(std::vector<Rows>& from, Counts& counts,
+                                     std::uint64_t episodes) const {
+  Counts dropped{episodes, 0};
+  for (const std::int64_t length : as_int64(from[kLengthColumn].tail).first(episodes)) {
+    dropped.steps += static_cast<std::uint64_t>(length);
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const std::uint64_t bytes = dropped.rows(columns[i]) * columns[i].row_bytes;
+    auto& tail = from[i].tail;
+    tail.erase(tail.begin(), tail.begin() + static_cast<std::ptrdiff_t>(bytes));
+  }
+  counts.episodes -= dropped.episodes;
+  counts.steps -= dropped.steps;
 }
 
 // --- reading

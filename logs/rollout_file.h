@@ -4,10 +4,13 @@
 // `/episodes/<name>` has a row for each episode, with its first step row and its length. The layout
 // is in docs/file-formats.md.
 //
-// The file under its final name is never changed: a flush copies it to `<path>.tmp`, appends there,
-// and renames (logs/atomic_file.h). So a run killed at any moment leaves a file that opens and
-// holds every flushed episode, and a reader may have it open while the run goes on. Since a flush
-// costs a copy of the file, flush every few seconds or at checkpoints, not at every episode.
+// The file under its final name is never changed: a flush writes its packed chunks and the new ones
+// to `<path>.tmp`, and renames (logs/atomic_file.h). So a run killed at any moment leaves a file
+// that opens and holds every flushed episode, and a reader may have it open while the run goes on.
+// Episodes are packed as they come, which leaves a flush little to do but to copy the file: half a
+// second of one core for each gigabyte that it has by then, and the disk's time to write that. So
+// flush at checkpoints, not at every episode, and make checkpoints rare where the log is to be
+// long.
 #pragma once
 
 #include <cstddef>
@@ -74,8 +77,13 @@ class RolloutWriter {
   /// written or, continued, is damaged, has other sizes than `header` or too few episodes.
   RolloutWriter(std::filesystem::path path, RolloutHeader header, RolloutOptions options = {});
 
-  /// Keeps an episode in memory until the next flush. Throws Error where an array has another
-  /// length than the header and the number of steps ask for.
+  ~RolloutWriter();
+  RolloutWriter(RolloutWriter&&) noexcept;
+  RolloutWriter& operator=(RolloutWriter&&) noexcept;
+
+  /// Keeps an episode in memory until the next flush, which comes by itself when a quarter of a
+  /// gigabyte is waiting. Throws Error where an array has another length than the header and the
+  /// number of steps ask for.
   void append(const Episode& episode);
 
   /// Puts the appended episodes into the file. On Error (a full disk) the file is as it was and the
@@ -83,25 +91,11 @@ class RolloutWriter {
   void flush();
 
   /// Episodes in the file after the last flush.
-  std::uint64_t episode_count() const { return file_episodes_; }
+  std::uint64_t episode_count() const;
 
  private:
-  /// Rows that wait for a flush: the raw bytes of each column, in the order of the columns.
-  struct Rows {
-    std::vector<std::vector<std::byte>> columns;
-    std::uint64_t episodes = 0;
-    std::uint64_t steps = 0;
-  };
-
-  void keep_first(std::uint64_t episodes);
-  void rewrite(std::uint64_t episodes);
-
-  std::filesystem::path path_;
-  RolloutHeader header_;
-  std::uint64_t last_n_;
-  Rows pending_;
-  std::uint64_t file_episodes_ = 0;
-  std::uint64_t file_steps_ = 0;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 class RolloutReader {

@@ -36,7 +36,7 @@ RolloutHeader example_header() {
 Episode example_episode(const RolloutHeader& header, std::uint64_t n) {
   std::mt19937_64 random(n);
   std::normal_distribution<double> normal;
-  const std::size_t steps = n % 7 == 3 ? 0 : random() % 60;
+  const std::size_t steps = n % 7 == 3 ? 0 : random() % 200;
   const auto fill = [&](auto& values, std::size_t size) {
     values.resize(size);
     for (auto& value : values) {
@@ -159,9 +159,55 @@ TEST_CASE("the bytes do not depend on when episodes were flushed") {
   }
   often.flush();
   once.flush();
-  REQUIRE(RolloutReader(folder / "once.h5").step_count() > 4096);  // more than a chunk
+  REQUIRE(RolloutReader(folder / "once.h5").step_count() > 16384);  // more than a chunk
   REQUIRE(holds(folder / "often.h5", header, 0, 240));
   REQUIRE(read_file(folder / "often.h5") == read_file(folder / "once.h5"));
+
+  // Nor on a stop in between: the writer goes on in the middle of a chunk.
+  for (const std::uint64_t keep : {239u, 200u, 100u}) {
+    RolloutWriter continued(folder / "often.h5", header, {.keep_episodes = keep});
+    for (std::uint64_t n = keep; n < 240; ++n) continued.append(example_episode(header, n));
+    continued.flush();
+    REQUIRE(read_file(folder / "often.h5") == read_file(folder / "once.h5"));
+  }
+}
+
+TEST_CASE("chunks are packed as HDF5's own filters would read them") {
+  const TestFolder folder;
+  const auto path = folder / "r.h5";
+  RolloutHeader header = example_header();
+  std::vector<double> rewards;
+  {
+    RolloutWriter writer(path, header);
+    for (std::uint64_t n = 0; n < 240; ++n) {
+      const Episode episode = example_episode(header, n);
+      writer.append(episode);
+      rewards.insert(rewards.end(), episode.rewards.begin(), episode.rewards.end());
+    }
+    writer.flush();
+  }
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t dataset = H5Dopen2(file, "steps/rewards", H5P_DEFAULT);
+  const hid_t creation = H5Dget_create_plist(dataset);
+  CHECK(H5Pget_nfilters(creation) == 2);
+  unsigned flags = 0;
+  std::size_t values = 0;
+  CHECK(H5Pget_filter2(creation, 0, &flags, &values, nullptr, 0, nullptr, nullptr) ==
+        H5Z_FILTER_SHUFFLE);
+  values = 0;
+  CHECK(H5Pget_filter2(creation, 1, &flags, &values, nullptr, 0, nullptr, nullptr) ==
+        H5Z_FILTER_DEFLATE);
+  hsize_t chunks = 0;
+  const hid_t space = H5Dget_space(dataset);
+  CHECK(H5Dget_num_chunks(dataset, space, &chunks) >= 0);
+  CHECK(chunks == (rewards.size() + 16383) / 16384);
+  std::vector<double> read(rewards.size());
+  CHECK(H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, read.data()) >= 0);
+  CHECK(read == rewards);
+  H5Sclose(space);
+  H5Pclose(creation);
+  H5Dclose(dataset);
+  H5Fclose(file);
 }
 
 TEST_CASE("a continued file keeps its first episodes and drops the rest") {
@@ -198,7 +244,7 @@ TEST_CASE("a file whose chunks another tool has changed is continued too") {
     RolloutWriter writer(path, header);
     for (std::uint64_t n = 0; n < 200; ++n) writer.append(example_episode(header, n));
     writer.flush();
-    REQUIRE(RolloutReader(path).step_count() > 4096);
+    REQUIRE(RolloutReader(path).step_count() > 16384);
   }
   // steps/rewards again, in smaller chunks and not compressed.
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
@@ -231,7 +277,7 @@ TEST_CASE("last_n keeps the newest episodes only") {
   const RolloutHeader header = example_header();
   std::uint64_t written = 0;
   RolloutWriter writer(path, header, {.last_n = 10});
-  for (const std::uint64_t batch : {4u, 6u, 1u, 3u, 25u, 10u}) {
+  for (const std::uint64_t batch : {4u, 6u, 1u, 3u, 25u, 10u, 19u, 20u, 47u}) {
     for (std::uint64_t i = 0; i < batch; ++i) writer.append(example_episode(header, written++));
     writer.flush();
     const std::uint64_t count = std::min<std::uint64_t>(written, 10);
@@ -265,7 +311,7 @@ TEST_CASE("a full disk leaves the rollouts whole and the episodes waiting") {
   for (std::uint64_t n = 0; n < 20; ++n) writer.append(example_episode(header, n));
   writer.flush();
   for (std::uint64_t n = 20; n < 40; ++n) writer.append(example_episode(header, n));
-  for (const rlim_t limit : {1000u, 100000u, 1000000u}) {
+  for (const rlim_t limit : {1000u, 100000u, 400000u}) {
     std::string message;
     {
       const FullDisk full(limit);
