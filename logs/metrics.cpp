@@ -19,10 +19,18 @@ namespace {
 
 constexpr std::string_view kJsonStart = "{\"step\":";
 
-void append_number(std::string& out, double value) {
+template <class T>
+void append_number(std::string& out, T value) {
   std::array<char, 32> digits;
   const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
   out.append(digits.data(), result.ptr);
+}
+
+// More bytes than a row takes in any of the files, short of names full of control characters.
+std::size_t max_bytes(const MetricRow& row) {
+  std::size_t bytes = 128;
+  for (const auto& [name, value] : row.values) bytes += name.size() + 48;
+  return bytes;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -117,12 +125,27 @@ double wall_time() {
 
 // tensorflow/core/util/event.proto: Event {wall_time = 1, step = 2, file_version = 3, summary = 5,
 // session_log = 7}; the last three are `field` and `payload`.
-std::string event(std::int64_t step, unsigned field, std::string_view payload) {
-  std::string out;
+void put_event(std::string& out, std::int64_t step, unsigned field, std::string_view payload) {
   put_fixed_field(out, 1, wall_time());
   if (step != 0) put_varint_field(out, 2, static_cast<std::uint64_t>(step));
   put_bytes_field(out, field, payload);
-  return out;
+}
+
+void append_tf_record(std::string& out, std::string_view data) {
+  const auto append_u32 = [&](std::uint32_t value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  // A CRC over data that hold a CRC is weak; TFRecord therefore stores a rotated and shifted one.
+  const auto masked = [](std::string_view bytes) {
+    const std::uint32_t crc = crc32c(bytes);
+    return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
+  };
+  const std::uint64_t length = data.size();
+  const std::string_view length_bytes(reinterpret_cast<const char*>(&length), sizeof(length));
+  out += length_bytes;
+  append_u32(masked(length_bytes));
+  out += data;
+  append_u32(masked(data));
 }
 
 constexpr unsigned kFileVersion = 3;
@@ -170,7 +193,9 @@ CsvMetrics::CsvMetrics(const std::filesystem::path& path, std::optional<std::int
 }
 
 void CsvMetrics::write(const MetricRow& row) {
-  std::string line;
+  std::string& line = line_;
+  line.clear();
+  line.reserve(max_bytes(row));
   if (columns_.empty()) {
     line = "step";
     for (const auto& [name, value] : row.values) {
@@ -187,7 +212,7 @@ void CsvMetrics::write(const MetricRow& row) {
       throw Error(file_.path().string() + ": metric " + name + " is not among the columns");
     }
   }
-  line += std::to_string(row.step);
+  append_number(line, row.step);
   for (const std::string& column : columns_) {
     const auto found = std::find_if(row.values.begin(), row.values.end(),
                                     [&](const auto& value) { return value.first == column; });
@@ -207,8 +232,10 @@ JsonLinesMetrics::JsonLinesMetrics(const std::filesystem::path& path,
     : file_((prepare(path, resume_step, kJsonStart, false), path)) {}
 
 void JsonLinesMetrics::write(const MetricRow& row) {
-  std::string line(kJsonStart);
-  line += std::to_string(row.step);
+  std::string& line = line_;
+  line.reserve(max_bytes(row));
+  line = kJsonStart;
+  append_number(line, row.step);
   for (const auto& [name, value] : row.values) {
     line += ',';
     append_json_string(line, name);
@@ -226,27 +253,35 @@ void JsonLinesMetrics::write(const MetricRow& row) {
 TensorBoardMetrics::TensorBoardMetrics(const std::filesystem::path& folder,
                                        std::optional<std::int64_t> resume_step)
     : file_(event_file(folder)) {
-  std::string records = tf_record(event(0, kFileVersion, "brain.Event:2"));
+  put_event(event_, 0, kFileVersion, "brain.Event:2");
+  append_tf_record(record_, event_);
   if (resume_step) {
     // SessionLog {status = 1: START = 1}. TensorBoard drops points with step >= that of the event.
     std::string session_log;
     put_varint_field(session_log, 1, 1);
-    records += tf_record(event(*resume_step + 1, kSessionLog, session_log));
+    event_.clear();
+    put_event(event_, *resume_step + 1, kSessionLog, session_log);
+    append_tf_record(record_, event_);
   }
-  file_.append(records);
+  file_.append(record_);
 }
 
 void TensorBoardMetrics::write(const MetricRow& row) {
   // tensorflow/core/framework/summary.proto: Summary {repeated Value value = 1}, Value {tag = 1,
   // simple_value = 2}.
-  std::string summary;
-  for (const auto& [name, number] : row.values) {
-    std::string value;
-    put_bytes_field(value, 1, name);
-    put_fixed_field(value, 2, static_cast<float>(number));
-    put_bytes_field(summary, 1, value);
+  for (std::string* message : {&summary_, &event_, &record_}) {
+    message->clear();
+    message->reserve(max_bytes(row));
   }
-  file_.append(tf_record(event(row.step, kSummary, summary)));
+  for (const auto& [name, number] : row.values) {
+    value_.clear();
+    put_bytes_field(value_, 1, name);
+    put_fixed_field(value_, 2, static_cast<float>(number));
+    put_bytes_field(summary_, 1, value_);
+  }
+  put_event(event_, row.step, kSummary, summary_);
+  append_tf_record(record_, event_);
+  file_.append(record_);
 }
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -265,19 +300,8 @@ std::uint32_t crc32c(std::string_view bytes) {
 }
 
 std::string tf_record(std::string_view data) {
-  const auto append_u32 = [](std::string& out, std::uint32_t value) {
-    out.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  };
-  // A CRC over data that hold a CRC is weak; TFRecord therefore stores a rotated and shifted one.
-  const auto masked = [](std::string_view bytes) {
-    const std::uint32_t crc = crc32c(bytes);
-    return ((crc >> 15) | (crc << 17)) + 0xa282ead8u;
-  };
-  const std::uint64_t length = data.size();
-  std::string record(reinterpret_cast<const char*>(&length), sizeof(length));
-  append_u32(record, masked(record));
-  record += data;
-  append_u32(record, masked(data));
+  std::string record;
+  append_tf_record(record, data);
   return record;
 }
 

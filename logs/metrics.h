@@ -23,11 +23,12 @@ struct MetricRow {
   std::vector<std::pair<std::string, double>> values;
 };
 
+/// A row costs no allocation once a sink has seen one of its size.
 class MetricsSink {
  public:
   virtual ~MetricsSink() = default;
   virtual void write(const MetricRow& row) = 0;
-  /// Forces what was written to the disk.
+  /// Forces what was written to the disk. Another thread may call it meanwhile.
   virtual void flush() = 0;
 };
 
@@ -57,6 +58,7 @@ class CsvMetrics : public MetricsSink {
 
  private:
   std::vector<std::string> columns_;  // without the step; empty until the first row
+  std::string line_;
   AppendFile file_;
 };
 
@@ -69,6 +71,7 @@ class JsonLinesMetrics : public MetricsSink {
   void flush() override { file_.flush(); }
 
  private:
+  std::string line_;
   AppendFile file_;
 };
 
@@ -84,6 +87,11 @@ class TensorBoardMetrics : public MetricsSink {
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:
+  // A record and the messages within it, from the inside out.
+  std::string value_;
+  std::string summary_;
+  std::string event_;
+  std::string record_;
   AppendFile file_;
 };
 
