@@ -1,5 +1,6 @@
 #include "agents/rollout_logger.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "envs/random.h"
@@ -7,10 +8,12 @@
 namespace costate {
 namespace {
 
-void append_row(std::vector<float>& column, const std::vector<float>& block, std::size_t row,
-                std::size_t width) {
+// Appends `count` rows of `block` from `row` on.
+template <class T>
+void append_rows(std::vector<T>& column, const std::vector<T>& block, std::size_t row,
+                 std::size_t count, std::size_t width = 1) {
   const auto first = block.begin() + static_cast<std::ptrdiff_t>(row * width);
-  column.insert(column.end(), first, first + static_cast<std::ptrdiff_t>(width));
+  column.insert(column.end(), first, first + static_cast<std::ptrdiff_t>(count * width));
 }
 
 // The columns of a running episode under their names in the checkpoint. One list serves both ways.
@@ -23,6 +26,15 @@ void for_each_column(EpisodeType& e, F f) {
   f("log_probs", e.log_probs);
   f("distributions", e.distributions);
   f("values", e.values);
+}
+
+// Rollouts on their way to the background thread may take this much memory, or be one rollout.
+constexpr std::size_t kMaxWaitingBytes = 128 << 20;
+
+// Of a step in a block, nearly.
+std::size_t row_bytes(const RolloutHeader& header) {
+  return sizeof(float) *
+         (header.observation_size + 2 * header.action_size + header.distribution_names.size() + 5);
 }
 
 std::string open_name(std::size_t env) {
@@ -41,8 +53,10 @@ void RolloutLogConfig::describe(Options& options) {
 }
 
 RolloutLogger::RolloutLogger(const RolloutLogConfig& config, const std::filesystem::path& path,
-                             RolloutHeader header, int envs, const Checkpoint* checkpoint)
-    : config_(config), header_(std::move(header)), open_(envs), starts_(envs) {
+                             RolloutHeader header, int envs, const Checkpoint* checkpoint,
+                             BackgroundThread& background)
+    : config_(config), header_(std::move(header)), background_(background), open_(envs) {
+  current_ = &take_block();
   RolloutOptions options;
   if (config_.mode == "last") options.last_n = static_cast<std::uint64_t>(config_.last_episodes);
   if (checkpoint != nullptr) {
@@ -73,51 +87,109 @@ bool RolloutLogger::wanted(int env) const {
   return coin.uniform() < config_.fraction;
 }
 
-void RolloutLogger::start_episode(int env, const VectorEnv& vector) {
-  EpisodeStart start{vector.episode(env), vector.episode_seed(env), {}};
-  StateWriter writer(start.state);
-  vector.save_simulator(env, writer);
-  starts_[env].push_back(std::move(start));
+void RolloutLogger::Resets::clear() {
+  starts.clear();
+  states.clear();
+  final_observations.clear();
 }
 
-void RolloutLogger::consume(const RolloutBuffer& buffer, std::span<const float> final_observations,
-                            std::int64_t first_step) {
+RolloutLogger::Block& RolloutLogger::take_block() {
+  const std::lock_guard lock(free_mutex_);
+  if (free_.empty()) {
+    blocks_.push_back(std::make_unique<Block>());
+    blocks_.back()->resets.resize(open_.size());
+    free_.reserve(blocks_.size());
+    return *blocks_.back();
+  }
+  Block& block = *free_.back();
+  free_.pop_back();
+  return block;
+}
+
+void RolloutLogger::start_episode(int env, const VectorEnv& vector) {
+  Resets& resets = current_->resets[env];
+  StateWriter writer(resets.states);
+  vector.save_simulator(env, writer);
+  resets.starts.push_back({vector.episode(env), vector.episode_seed(env), resets.states.size()});
+  const std::size_t o = header_.observation_size;
+  const auto ended = vector.final_observations().subspan(env * o, o);
+  resets.final_observations.insert(resets.final_observations.end(), ended.begin(), ended.end());
+}
+
+void RolloutLogger::consume(const RolloutBuffer& buffer, std::int64_t first_step) {
+  Block& block = *current_;
+  RolloutBuffer& to = block.rollout;
+  to.envs = buffer.envs;
+  to.steps = buffer.steps;
+  to.raw_observations = buffer.raw_observations;
+  to.actions = buffer.actions;
+  to.raw_actions = buffer.raw_actions;
+  to.distribution = buffer.distribution;
+  to.raw_rewards = buffer.raw_rewards;
+  to.terminated = buffer.terminated;
+  to.truncated = buffer.truncated;
+  to.log_probs = buffer.log_probs;
+  to.values = buffer.values;
+  block.first_step = first_step;
+  const std::size_t bytes = static_cast<std::size_t>(buffer.rows()) * row_bytes(header_);
+  background_.post([this, &block] { cut(block); },
+                   std::max(kMaxWaitingBytes / bytes, std::size_t{1}));
+  current_ = &take_block();
+}
+
+void RolloutLogger::cut(Block& block) {
+  const RolloutBuffer& buffer = block.rollout;
   const std::size_t o = header_.observation_size;
   const std::size_t a = header_.action_size;
   const std::size_t p = header_.distribution_names.size();
   for (int n = 0; n < buffer.envs; ++n) {
     Episode& e = open_[n];
-    std::size_t next_start = 0;
+    Resets& resets = block.resets[n];
+    std::size_t next_reset = 0;
     const auto begin = [&] {
-      EpisodeStart& start = starts_[n][next_start++];
-      e = Episode{};
+      const EpisodeStart& start = resets.starts[next_reset];
+      const std::size_t state = next_reset == 0 ? 0 : resets.starts[next_reset - 1].state_end;
+      ++next_reset;
       e.env_index = static_cast<std::uint64_t>(n);
       e.episode = start.episode;
       e.seed = start.seed;
-      e.initial_state = std::move(start.state);
+      e.episode_return = 0.0;
+      e.initial_state.assign(resets.states.begin() + static_cast<std::ptrdiff_t>(state),
+                             resets.states.begin() + static_cast<std::ptrdiff_t>(start.state_end));
+      for_each_column(e, [](const char*, auto& values) { values.clear(); });
+      e.terminated.clear();
+      e.truncated.clear();
     };
-    if (e.initial_state.empty()) begin();
+    if (e.episode == 0) begin();  // the run's first rollout: episodes count from 1
+    int first = 0;                // step of the buffer that is not in an episode yet
     for (int t = 0; t < buffer.steps; ++t) {
       const std::size_t row = static_cast<std::size_t>(n) * buffer.steps + t;
-      append_row(e.observations, buffer.raw_observations, row, o);
-      append_row(e.actions, buffer.actions, row, a);
-      append_row(e.raw_actions, buffer.raw_actions, row, a);
-      append_row(e.distributions, buffer.distribution, row, p);
-      e.rewards.push_back(buffer.raw_rewards[row]);
-      e.terminated.push_back(buffer.terminated[row]);
-      e.truncated.push_back(buffer.truncated[row]);
-      e.log_probs.push_back(buffer.log_probs[row]);
-      e.values.push_back(buffer.values[row]);
       e.episode_return += buffer.raw_rewards[row];
-      if (!buffer.terminated[row] && !buffer.truncated[row]) continue;
-      e.final_observation.assign(final_observations.begin(), final_observations.begin() + o);
-      final_observations = final_observations.subspan(o);
-      e.last_step = first_step + static_cast<std::int64_t>(buffer.envs) * (t + 1);
+      const bool ended = buffer.terminated[row] || buffer.truncated[row];
+      if (!ended && t + 1 < buffer.steps) continue;
+      const std::size_t from = static_cast<std::size_t>(n) * buffer.steps + first;
+      const std::size_t count = row + 1 - from;
+      append_rows(e.observations, buffer.raw_observations, from, count, o);
+      append_rows(e.actions, buffer.actions, from, count, a);
+      append_rows(e.raw_actions, buffer.raw_actions, from, count, a);
+      append_rows(e.distributions, buffer.distribution, from, count, p);
+      append_rows(e.rewards, buffer.raw_rewards, from, count);
+      append_rows(e.terminated, buffer.terminated, from, count);
+      append_rows(e.truncated, buffer.truncated, from, count);
+      append_rows(e.log_probs, buffer.log_probs, from, count);
+      append_rows(e.values, buffer.values, from, count);
+      first = t + 1;
+      if (!ended) continue;
+      e.final_observation.clear();
+      append_rows(e.final_observation, resets.final_observations, next_reset, 1, o);
+      e.last_step = block.first_step + static_cast<std::int64_t>(buffer.envs) * (t + 1);
       if (wanted(n)) writer_->append(e);
       begin();
     }
-    starts_[n].clear();
+    resets.clear();
   }
+  const std::lock_guard lock(free_mutex_);
+  free_.push_back(&block);
 }
 
 void RolloutLogger::save(Checkpoint& checkpoint) {
@@ -145,7 +217,6 @@ void RolloutLogger::finish(std::span<const float> open_observations, std::int64_
     e.last_step = step + 1;  // not over yet, so that resuming with more steps drops it
     writer_->append(e);
   }
-  writer_->flush();
 }
 
 }  // namespace costate

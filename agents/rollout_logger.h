@@ -1,15 +1,22 @@
-// Cuts rollout buffers into episodes and hands them to the rollout file.
+// Cuts rollout buffers into episodes and hands them to the rollout file, on the background thread.
+//
+// The learner only copies: consume() copies a rollout into a block, of which there are a few that
+// are used again and again, and a background job does the rest. More blocks come into use while the
+// background thread is busy with something else, such as a checkpoint; together they are bounded.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "agents/rollout_buffer.h"
 #include "envs/options.h"
 #include "envs/vector_env.h"
+#include "logs/background_thread.h"
 #include "logs/checkpoint_file.h"
 #include "logs/rollout_file.h"
 
@@ -23,43 +30,69 @@ struct RolloutLogConfig {
   void describe(Options& options);
 };
 
-/// An episode's start: who, which, and the simulator's state after the reset.
-struct EpisodeStart {
-  std::uint64_t episode = 0;
-  std::uint64_t seed = 0;
-  std::vector<std::byte> state;
-};
-
 class RolloutLogger {
  public:
   /// `header` without its sizes and names, which are filled in from the arguments. Continues the
-  /// file where `checkpoint` is given, dropping what was logged after it.
+  /// file where `checkpoint` is given, dropping what was logged after it. `background` outlives the
+  /// logger's last consume, and the logger the background jobs.
   RolloutLogger(const RolloutLogConfig& config, const std::filesystem::path& path,
-                RolloutHeader header, int envs, const Checkpoint* checkpoint);
+                RolloutHeader header, int envs, const Checkpoint* checkpoint,
+                BackgroundThread& background);
 
-  /// Environment `env` has just been reset. Shards may call this at the same time for different
-  /// environments.
+  /// Environment `env` has just been reset, at the beginning of a run or in the step that ended its
+  /// episode. Shards may call this at the same time for different environments.
   void start_episode(int env, const VectorEnv& vector);
 
-  /// Takes the buffer's steps; `final_observations` holds one row for each episode that ended in
-  /// the buffer, in row order. `first_step` is the training step count before the buffer.
-  void consume(const RolloutBuffer& buffer, std::span<const float> final_observations,
-               std::int64_t first_step);
+  /// Takes the buffer's steps. `first_step` is the training step count before the buffer. Waits
+  /// where the background thread is far behind, and throws what has failed there.
+  void consume(const RolloutBuffer& buffer, std::int64_t first_step);
+
+  // The functions below belong to the background thread: to be called from its jobs, or after
+  // waiting for them.
 
   /// Writes the episodes so far to the file and puts what runs on into the checkpoint.
   void save(Checkpoint& checkpoint);
-  /// Also writes the episodes that have not ended (`open_observations` [N, obs]: where they stand).
-  /// To be called once, after the last save.
+  /// Appends the episodes that have not ended (`open_observations` [N, obs]: where they stand), at
+  /// the end of a run. To be called once, before the last save. Should the run go on after all, it
+  /// drops them.
   void finish(std::span<const float> open_observations, std::int64_t step);
 
  private:
+  /// What is known of an episode where it starts.
+  struct EpisodeStart {
+    std::uint64_t episode = 0;
+    std::uint64_t seed = 0;
+    std::size_t state_end = 0;  // of its simulator state; it begins where the one before ends
+  };
+  /// The resets of one environment during a rollout, oldest first.
+  struct Resets {
+    std::vector<EpisodeStart> starts;
+    std::vector<std::byte> states;          // end to end
+    std::vector<float> final_observations;  // [starts, obs] of the episode that ended there, if any
+    void clear();
+  };
+  /// A rollout on its way to the background thread.
+  struct Block {
+    RolloutBuffer rollout;       // only the columns that the file has
+    std::vector<Resets> resets;  // [N]
+    std::int64_t first_step = 0;
+  };
+
   bool wanted(int env) const;
+  /// A free block, or a new one.
+  Block& take_block();
+  void cut(Block& block);
 
   RolloutLogConfig config_;
   RolloutHeader header_;
+  BackgroundThread& background_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  Block* current_ = nullptr;  // takes the present rollout
+  std::mutex free_mutex_;
+  std::vector<Block*> free_;
+
   std::unique_ptr<RolloutWriter> writer_;
-  std::vector<Episode> open_;                      // [N] the running episode of each environment
-  std::vector<std::vector<EpisodeStart>> starts_;  // [N] resets not yet consumed, oldest first
+  std::vector<Episode> open_;  // [N] the running episode of each environment
 };
 
 }  // namespace costate

@@ -154,23 +154,7 @@ void Runtime::end() {
                       buffer_.terminated[row] || buffer_.truncated[row]);
     }
   }
-  if (logger_ != nullptr) {
-    final_observations_.clear();
-    for (const auto& shard : shards_) {
-      // A shard meets its ends step by step; the buffer has them environment by environment.
-      std::vector<std::size_t> order(shard->ended_rows.size());
-      for (std::size_t k = 0; k < order.size(); ++k) order[k] = k;
-      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return shard->ended_rows[a] < shard->ended_rows[b];
-      });
-      for (const std::size_t k : order) {
-        const auto first =
-            shard->ended_observations.begin() + static_cast<std::ptrdiff_t>(k * observation_size_);
-        final_observations_.insert(final_observations_.end(), first, first + observation_size_);
-      }
-    }
-    logger_->consume(buffer_, final_observations_, steps_);
-  }
+  if (logger_ != nullptr) logger_->consume(buffer_, steps_);
   steps_ += buffer_.rows();
 }
 
@@ -314,7 +298,6 @@ void Runtime::save(Checkpoint& checkpoint) const {
     environments_.save_state(i, writer);
     checkpoint.put(env_name(i), std::span<const std::byte>(bytes));
   }
-  if (logger_ != nullptr) logger_->save(checkpoint);
 }
 
 void Runtime::load(const Checkpoint& checkpoint) {

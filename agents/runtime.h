@@ -66,10 +66,11 @@ class Runtime {
   /// Logs rollouts from here on. `logger` outlives the runtime. To be called before the first
   /// collect, or after load with a logger that continues from the same checkpoint.
   void attach(RolloutLogger& logger);
-  /// Writes the episodes that still run, at the end of a run.
+  /// Hands the logger the episodes that still run, at the end of a run, before its last save.
   void finish_logging();
 
-  /// Everything but the parameters: environments, random streams, normalisers, statistics.
+  /// Everything but the parameters and the logger: environments, random streams, normalisers,
+  /// statistics.
   void save(Checkpoint& checkpoint) const;
   void load(const Checkpoint& checkpoint);
 
@@ -94,7 +95,6 @@ class Runtime {
   std::span<const float> parameters_;  // of the rollout that is being collected
   RolloutBuffer buffer_;
   EpisodeStatistics statistics_;
-  std::vector<float> final_observations_;  // of the episodes that ended, in row order
   RolloutLogger* logger_ = nullptr;
   std::int64_t steps_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "runners/training.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -14,6 +15,7 @@
 #include "backends/math_threads.h"
 #include "envs/error.h"
 #include "logs/atomic_file.h"
+#include "logs/background_thread.h"
 #include "logs/metrics.h"
 #include "logs/run_folder.h"
 #include "runners/version.h"
@@ -27,6 +29,9 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
+
+// Rollouts that wait while a checkpoint is being written, mostly.
+constexpr std::size_t kMaxBackgroundJobs = 256;
 
 // Set by the signal handler, read once per rollout.
 volatile std::sig_atomic_t stop_requested = 0;
@@ -106,10 +111,13 @@ class Training {
       rollouts_ = std::make_unique<RolloutLogger>(
           config.rollouts, run_folder::rollouts(run_),
           rollout_header(config, policy_, environments_), environments_.size(),
-          checkpoint && runtime.steps() > 0 ? &*checkpoint : nullptr);
+          checkpoint && runtime.steps() > 0 ? &*checkpoint : nullptr, background_);
       learner_->runtime().attach(*rollouts_);
     }
-    if (!checkpoint) save_checkpoint();
+    if (!checkpoint) {
+      start_checkpoint();
+      background_.drain();
+    }
     metrics_.push_back(std::make_unique<CsvMetrics>(run_folder::metrics_csv(run_), resume_step));
     metrics_.push_back(
         std::make_unique<JsonLinesMetrics>(run_folder::metrics_jsonl(run_), resume_step));
@@ -133,14 +141,18 @@ class Training {
       row.step = learner_->steps();
       for (const auto& sink : metrics_) sink->write(row);
       progress.update({row.step, config_.steps, rate(), runtime.statistics().return_mean_100()});
-      if (seconds_since(last_checkpoint) >= config_.checkpoint_seconds) {
-        save_checkpoint();
+      background_.check();
+      // One that is still being written when the next is due delays it.
+      if (seconds_since(last_checkpoint) >= config_.checkpoint_seconds && !writing_checkpoint_) {
         last_checkpoint = Clock::now();
+        start_checkpoint();
       }
     }
-    save_checkpoint();
+    background_.drain();
     const bool interrupted = !learner_->done();
     if (!interrupted) runtime.finish_logging();
+    start_checkpoint();
+    background_.drain();
 
     TrainingResult result;
     result.run = run_;
@@ -155,22 +167,37 @@ class Training {
   }
 
  private:
+  /// Copies the state of the run and has it written in the background. To be called while no
+  /// checkpoint is being written.
+  void start_checkpoint() {
+    checkpoint_ = Checkpoint();
+    checkpoint_.put("config", config_.options().to_toml(/*results_only=*/true));
+    learner_->save(checkpoint_);
+    writing_checkpoint_ = true;
+    background_.post([this] {
+      write_checkpoint();
+      writing_checkpoint_ = false;
+    });
+  }
+
+  // Background jobs run in order, so the logger has taken exactly the rollouts up to the
+  // checkpoint. What a resumed run needs beside the checkpoint is on the disk before it replaces
+  // the old one.
+  //
   // The folder appears together with its first checkpoint: a run folder without one was killed
   // before its first step, and one whose checkpoint is gone was damaged.
-  void save_checkpoint() {
+  void write_checkpoint() {
     for (const auto& sink : metrics_) sink->flush();
-    Checkpoint checkpoint;
-    checkpoint.put("config", config_.options().to_toml(/*results_only=*/true));
-    learner_->save(checkpoint);
+    if (rollouts_) rollouts_->save(checkpoint_);
     const fs::path folder = run_folder::checkpoints(run_);
     if (fs::exists(folder)) {
-      checkpoint.save(run_folder::last_checkpoint(run_));
+      checkpoint_.save(run_folder::last_checkpoint(run_));
       return;
     }
     const fs::path fresh = folder.string() + ".tmp";
     make_folder(fresh);
     try {
-      checkpoint.save(fresh / run_folder::last_checkpoint(run_).filename());
+      checkpoint_.save(fresh / run_folder::last_checkpoint(run_).filename());
     } catch (...) {
       fs::remove_all(fresh);
       throw;
@@ -187,6 +214,9 @@ class Training {
   std::unique_ptr<Learner> learner_;
   std::unique_ptr<RolloutLogger> rollouts_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_;
+  Checkpoint checkpoint_;  // the background thread's while one is being written
+  std::atomic<bool> writing_checkpoint_{false};
+  BackgroundThread background_{kMaxBackgroundJobs};  // the last: its jobs use what stands above
 };
 
 void write_config(RunConfig config, const fs::path& run) {
