@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agents/ppo.h"
+#include "backends/dense/matmul.h"
 #include "envs/random.h"
 #include "runners/bench.h"
 #include "runners/run_config.h"
@@ -29,6 +30,8 @@ constexpr MatrixLibrary kLibraries[] = {
        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, p.rows, p.columns, p.inner, 1.0f, a,
                    p.inner, b, p.columns, 0.0f, c, p.columns);
      }},
+    {"libxsmm", [](const Product& p, const float* a, const float* b,
+                   float* c) { matmul::add_product(a, b, p.rows, p.inner, p.columns, c); }},
 };
 
 constexpr Product kLargeSquare = {512, 512, 512};

@@ -5,6 +5,9 @@
 #include <memory>
 
 #include "agents/ppo.h"
+#include "agents/rollout_logger.h"
+#include "logs/metrics.h"
+#include "tests/logs/test_folder.h"
 
 // Sanitizers bring an allocator of their own, which cannot be counted like this.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -51,7 +54,7 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) {
 namespace costate {
 namespace {
 
-TEST_CASE("collecting and updating allocate nothing once they are under way") {
+TEST_CASE("collecting, updating and logging allocate nothing once they are under way") {
   if (!COSTATE_COUNTS_ALLOCATIONS) return;
   const long before = allocations;
   const auto probe = std::make_unique<int[]>(1000);
@@ -61,6 +64,8 @@ TEST_CASE("collecting and updating allocate nothing once they are under way") {
   const auto [head, overlap] =
       GENERATE(table<const char*, bool>({{"auto", false}, {"auto", true}, {"bernoulli", false}}));
   if (std::string_view(env) == "CartPole-v1" && std::string_view(head) == "bernoulli") return;
+  const TestFolder folder;
+  BackgroundThread background(4);  // which may allocate: the learner does not wait for it
   ThreadPool pool(1);
   VectorEnv environments(env, 4, /*seed=*/1, pool);
   PolicyConfig policy_config;
@@ -73,13 +78,39 @@ TEST_CASE("collecting and updating allocate nothing once they are under way") {
   runtime.envs = 4;
   runtime.overlap = overlap;
   Ppo learner(config, runtime, environments, policy, /*seed=*/1, /*total_steps=*/1 << 20, pool);
+
+  RolloutHeader header;
+  header.env = env;
+  header.observation_size = static_cast<std::uint64_t>(policy.observation_size());
+  header.action_size = static_cast<std::uint64_t>(policy.distribution().action_size());
+  header.distribution_names = policy.distribution().parameter_names();
+  std::vector<std::byte> state;
+  StateWriter writer(state);
+  environments.save_simulator(0, writer);
+  header.state_bytes = state.size();
+  RolloutLogConfig logging;
+  logging.mode = "all";
+  RolloutLogger logger(logging, folder / "rollouts.h5", header, 4, nullptr, background);
+  learner.runtime().attach(logger);
+  CsvMetrics csv(folder / "metrics.csv");
+  JsonLinesMetrics json(folder / "metrics.jsonl");
+  TensorBoardMetrics tensorboard(folder / "");
+  MetricRow row;
   const auto iterate = [&](int times) {
     for (int i = 0; i < times; ++i) {
       learner.collect();
-      learner.update();
+      row.values = learner.update();
+      row.step = learner.steps();
+      for (MetricsSink* sink : std::initializer_list<MetricsSink*>{&csv, &json, &tensorboard}) {
+        sink->write(row);
+      }
+      // Where the background thread falls behind, the logger takes one more block for the next
+      // rollout, up to a bound; here it never does.
+      background.drain();
     }
   };
-  iterate(3);
+  // Long enough for every buffer of the logger to have met its largest rollout.
+  iterate(30);
   const long start = allocations;
   iterate(10);
   const long counted = allocations - start;
