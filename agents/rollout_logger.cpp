@@ -106,6 +106,15 @@ RolloutLogger::Block& RolloutLogger::take_block() {
   return block;
 }
 
+void RolloutLogger::reserve(int steps) {
+  const std::size_t ends = static_cast<std::size_t>(steps) + 1;  // and the run's first resets
+  for (Resets& resets : current_->resets) {
+    resets.starts.reserve(ends);
+    resets.states.reserve(ends * header_.state_bytes);
+    resets.final_observations.reserve(ends * header_.observation_size);
+  }
+}
+
 void RolloutLogger::start_episode(int env, const VectorEnv& vector) {
   Resets& resets = current_->resets[env];
   StateWriter writer(resets.states);

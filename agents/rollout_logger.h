@@ -43,6 +43,10 @@ class RolloutLogger {
   /// episode. Shards may call this at the same time for different environments.
   void start_episode(int env, const VectorEnv& vector);
 
+  /// Makes room for an end at every one of the next rollout's `steps` steps, so that start_episode
+  /// does not allocate.
+  void reserve(int steps);
+
   /// Takes the buffer's steps. `first_step` is the training step count before the buffer. Waits
   /// where the background thread is far behind, and throws what has failed there.
   void consume(const RolloutBuffer& buffer, std::int64_t first_step);

@@ -120,6 +120,7 @@ void Runtime::begin(std::span<const float> parameters, int steps) {
     shard->ended_rows.reserve(rows);
     shard->ended_observations.reserve(rows * observation_size_);
   }
+  if (logger_ != nullptr) logger_->reserve(steps);
 }
 
 void Runtime::run_shard(int index) {
