@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One seed gives one result: metrics, checkpoint and rollouts are equal byte for byte at 1, 2 and 4
-# threads, whatever the environment, the kind of network and the logging of rollouts.
+# threads, whatever the environment, the kind of network, the logging of rollouts, and also where the
+# next rollout is collected during an update.
 #
 # usage: tests/end_to_end/determinism.sh FOLDER-OF-THE-RUNNERS
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh" "$@"
@@ -9,13 +10,15 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh" "$@"
 short=(--steps 2048 --envs 16 --quiet --set runtime.shard=2 --set ppo.rollout_steps=64
   --set ppo.epochs=2 --set ppo.minibatch=128 --set checkpoint_seconds=0.1)
 
+declare -A kinds=([dense]="--network dense" [torch]="--network torch"
+  [overlap]="--set runtime.overlap=true")
 for env in CartPole-v1 Hopper-v5; do
-  for kind in dense torch; do
+  for kind in "${!kinds[@]}"; do
     for log in all off; do
       setting=$env-$kind-$log
       for threads in 1 2 4; do
         check_run "$setting trains with $threads threads" 0 train --env $env --log-rollouts $log \
-          --set network.kind=$kind --threads $threads --run $setting-$threads "${short[@]}"
+          ${kinds[$kind]} --threads $threads --run $setting-$threads "${short[@]}"
       done
       for threads in 2 4; do
         check_same_results "$setting: $threads threads as 1" $setting-1 $setting-$threads

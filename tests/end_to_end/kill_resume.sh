@@ -10,11 +10,14 @@ seed=${3:-$((SRANDOM % 32768))}
 RANDOM=$seed
 echo "$runs runs, moments from seed $seed"
 
-# Both write a checkpoint several times in their second or two of training.
-declare -A steps=([CartPole-v1]=16384 [Hopper-v5]=8192)
+# Both write a checkpoint several times in their second or two of training. One of them collects
+# ahead, so that a rollout is part of the checkpoint.
+declare -A steps=([CartPole-v1]=65536 [Hopper-v5]=24576)
+declare -A overlap=([CartPole-v1]=false [Hopper-v5]=true)
 start_command() { # ENV RUN
   command=("$runners/train" --env "$1" --steps "${steps[$1]}" --run "$2" --threads 1 --quiet
-    --log-rollouts all --set ppo.rollout_steps=64 --set checkpoint_seconds=0.1)
+    --log-rollouts all --set ppo.rollout_steps=64 --set checkpoint_seconds=0.1
+    --set runtime.overlap="${overlap[$1]}")
 }
 pause() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; } # a random time below $1 ms
 
