@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cblas.h>
+#include <chrono>
 #include <memory>
 #include <string>
 

@@ -1,12 +1,12 @@
 // The arithmetic of perceptrons, and how fast this machine can do it.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "backends/mlp.h"
+#include "runners/bench_physics.h"
 
 namespace costate {
 
@@ -30,16 +30,16 @@ double flops(std::span<const Product> products);
 /// here computes any of the products, or a large square one. Takes about `seconds`.
 double matmul_peak(std::span<const Product> products, double seconds);
 
-/// Seconds that one call takes, measured over about `seconds`.
+/// Processor seconds of this thread that one call takes, measured over about `seconds`. Of
+/// processor time, so that who else is on the core does not count.
 template <class Call>
 double seconds_per_call(double seconds, const Call& call) {
-  using Clock = std::chrono::steady_clock;
   for (std::int64_t calls = 1;; calls *= 2) {
-    const auto start = Clock::now();
+    const double start = thread_cpu_seconds();
     for (std::int64_t i = 0; i < calls; ++i) call();
-    const std::chrono::duration<double> elapsed = Clock::now() - start;
+    const double elapsed = thread_cpu_seconds() - start;
     // The rounds before take as long again.
-    if (elapsed.count() >= 0.5 * seconds) return elapsed.count() / static_cast<double>(calls);
+    if (elapsed >= 0.5 * seconds) return elapsed / static_cast<double>(calls);
   }
 }
 

@@ -19,12 +19,6 @@
 namespace costate {
 namespace {
 
-double thread_cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 /// Numbers drawn beforehand and handed out in turn.
 class Reel {
  public:
@@ -221,10 +215,10 @@ class BarePendulum final : public BareSimulation {
 
 }  // namespace
 
-bool has_bare_simulation(const std::string& env) {
-  return env == "CartPole-v1" || env == "Pendulum-v1" ||
-         std::any_of(std::begin(kTasks), std::end(kTasks),
-                     [&](const Task& task) { return env == task.env; });
+double thread_cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 std::unique_ptr<BareSimulation> make_bare_simulation(const std::string& env, std::uint64_t index) {

@@ -8,6 +8,9 @@
 
 namespace costate {
 
+/// Processor time of the calling thread so far.
+double thread_cpu_seconds();
+
 /// One thread's bare loop over the simulation of a task: random controls drawn beforehand, a fresh
 /// start where the task ends or reaches its time limit, and nothing that an environment adds (no
 /// observation, no reward, no checks).
@@ -18,9 +21,8 @@ class BareSimulation {
   virtual std::int64_t run(std::int64_t steps) = 0;
 };
 
-/// Whether there is a bare loop for the environment.
-bool has_bare_simulation(const std::string& env);
-/// `index` tells threads apart: each has random numbers of its own.
+/// Throws UsageError where there is no bare loop for the environment. `index` tells threads apart:
+/// each has random numbers of its own.
 std::unique_ptr<BareSimulation> make_bare_simulation(const std::string& env, std::uint64_t index);
 
 /// A bare simulation on each of several threads, which never wait for each other.
