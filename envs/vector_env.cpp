@@ -22,6 +22,15 @@ VectorEnv::VectorEnv(const std::string& id, int count, std::uint64_t seed, Threa
   observation_size_ = static_cast<std::size_t>(spec().observation.size());
   action_size_ = static_cast<std::size_t>(spec().action.size());
   scratch_.resize(n * observation_size_);
+  // Large ranges first, then ever smaller ones, which even out that steps cost unequal time: each
+  // thread's fair share of half of what is left, but not so little that handing it out costs more.
+  const int least = std::max(1, count / 64);
+  bounds_.push_back(0);
+  while (bounds_.back() < count) {
+    const int left = count - bounds_.back();
+    const int share = pool.threads() == 1 ? left : std::max(least, left / (2 * pool.threads()));
+    bounds_.push_back(bounds_.back() + std::min(left, share));
+  }
   observations_.resize(n * observation_size_);
   final_observations_.resize(n * observation_size_);
   rewards_.resize(n);
@@ -38,13 +47,9 @@ int VectorEnv::size() const {
 
 template <class Range>
 void VectorEnv::for_ranges(const Range& range) {
-  // A few ranges a thread even out episodes that cost unequal time.
-  const int pieces = pool_.threads() == 1 ? 1 : std::min(size(), 4 * pool_.threads());
-  const auto bound = [&](int piece) {
-    return static_cast<int>(static_cast<std::int64_t>(size()) * piece / pieces);
-  };
-  pool_.parallel_for(pieces,
-                     [&](int piece) { range(bound(piece), bound(piece + 1) - bound(piece)); });
+  pool_.parallel_for(static_cast<int>(bounds_.size()) - 1, [&](int piece) {
+    range(bounds_[piece], bounds_[piece + 1] - bounds_[piece]);
+  });
 }
 
 void VectorEnv::reset() {

@@ -77,6 +77,7 @@ class VectorEnv {
   std::uint64_t seed_;
   ThreadPool& pool_;
   std::vector<Slot> slots_;
+  std::vector<int> bounds_;  ///< of the ranges that the pool is given, from 0 to N
   std::size_t observation_size_;
   std::size_t action_size_;
   std::vector<double> scratch_;  // [N, obs] what the environments wrote, before rounding
