@@ -103,7 +103,8 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   }
   if (file) apply_toml(text, file->string(), table);
   apply(assignments, table);
-  make_distribution(config.policy.head, spec.action);  // throws where the two do not fit
+  // Throws where the policy and the environment, or the network and who computes it, do not fit.
+  const ActorCritic policy(config.policy, spec);
   if (config.steps < config.runtime.envs) {
     throw UsageError("steps is " + std::to_string(config.steps) +
                      ", expected at least envs = " + std::to_string(config.runtime.envs));

@@ -39,6 +39,9 @@ check_bad "a negative seed" "--seed" "seed = -1" "0" -- --seed -1
 check_bad "a number that is not finite" "ppo.learning_rate" "nan" -- --set ppo.learning_rate=nan
 check_bad "a distribution that does not fit" '"bernoulli"' "bounded box" "Discrete(2)" -- \
   --policy bernoulli
+check_bad "a network that the fused kernels cannot compute" "gelu" "dense" "torch" -- \
+  --network dense --set network.activation=gelu
+check_bad "an unknown kind of network" "--network" "fast" "auto" -- --network fast
 check_bad "an unknown distribution" "--policy" "nonsense" "gaussian" "bernoulli" -- \
   --policy nonsense
 check_bad "an unknown flag" "--sead" -- --sead 1
