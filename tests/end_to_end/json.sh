@@ -107,7 +107,8 @@ check_json "compare" \
 # --- bench ----------------------------------------------------------------------------------------
 
 check_json "bench" "keys(x, 'machine rows') and x['machine']['cores'] >= 1
-  and [r['name'] for r in x['rows']] == ['env.CartPole-v1.t1.n256', 'env.CartPole-v1.t2.n256']
+  and [r['name'] for r in x['rows']] == ['env.CartPole-v1.t1.n256', 'env.CartPole-v1.t2.n256',
+    'env.CartPole-v1.t2.n256.shards']
   and all(keys(r, 'name ours limit ratio unit runs spread') and r['runs'] == 2
     and number(r['spread']) and abs(r['ratio'] - r['ours'] / r['limit']) < 1e-9
     for r in x['rows'])" \
