@@ -1,64 +1,20 @@
-// The steady-state loop of collect, update and log allocates nothing: every call of the C library's
-// allocator on this thread is counted.
+// The steady-state loop of collect, update and log allocates nothing on the learner's thread.
 #include <catch2/catch.hpp>
-#include <cstddef>
 #include <memory>
 
 #include "agents/ppo.h"
 #include "agents/rollout_logger.h"
 #include "logs/metrics.h"
+#include "tests/allocation_counter.h"
 #include "tests/logs/test_folder.h"
-
-// Sanitizers bring an allocator of their own, which cannot be counted like this.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COSTATE_COUNTS_ALLOCATIONS 0
-#else
-#define COSTATE_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-
-thread_local long allocations = 0;
-
-}  // namespace
-
-#if COSTATE_COUNTS_ALLOCATIONS
-extern "C" {
-
-void* __libc_malloc(std::size_t size);                     // NOLINT(bugprone-reserved-identifier)
-void* __libc_calloc(std::size_t count, std::size_t size);  // NOLINT(bugprone-reserved-identifier)
-void* __libc_realloc(void* old, std::size_t size);         // NOLINT(bugprone-reserved-identifier)
-void* __libc_memalign(std::size_t alignment,
-                      std::size_t n);  // NOLINT(bugprone-reserved-identifier)
-
-void* malloc(std::size_t size) {
-  ++allocations;
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) {
-  ++allocations;
-  return __libc_calloc(count, size);
-}
-void* realloc(void* old, std::size_t size) {
-  ++allocations;
-  return __libc_realloc(old, size);
-}
-void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  ++allocations;
-  return __libc_memalign(alignment, size);
-}
-
-}  // extern "C"
-#endif
 
 namespace costate {
 namespace {
 
 TEST_CASE("collecting, updating and logging allocate nothing once they are under way") {
-  if (!COSTATE_COUNTS_ALLOCATIONS) return;
-  const long before = allocations;
+  const std::uint64_t before = allocations_here();
   const auto probe = std::make_unique<int[]>(1000);
-  REQUIRE(allocations > before);  // the counter counts
+  REQUIRE(allocations_here() > before);  // the counter counts
 
   const auto env = GENERATE("CartPole-v1", "Pendulum-v1", "HalfCheetah-v5", "Hopper-v5");
   const auto [head, overlap] =
@@ -111,9 +67,9 @@ TEST_CASE("collecting, updating and logging allocate nothing once they are under
   };
   // Long enough for every buffer of the logger to have met its largest rollout.
   iterate(30);
-  const long start = allocations;
+  const std::uint64_t start = allocations_here();
   iterate(10);
-  const long counted = allocations - start;
+  const std::uint64_t counted = allocations_here() - start;
   INFO(env << ", policy " << head << ", overlap " << overlap);
   CHECK(counted == 0);
 }

@@ -3,38 +3,15 @@
 #include "envs/vector_env.h"
 
 #include <algorithm>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstddef>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "envs/random.h"
 #include "envs/registry.h"
-
-// Counts what is allocated, to see that steps allocate nothing. Kept out of line, where the
-// compiler would warn of free() for what it takes for the built-in new.
-namespace {
-std::atomic<int> allocations = 0;
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/allocation_counter.h"
 
 namespace costate {
 namespace {
@@ -291,9 +268,9 @@ TEST_CASE("Steps allocate nothing, resets included") {
     envs.reset();
     const std::vector<float> actions(8, 1.0f);
     envs.step(actions);
-    const int before = allocations;
+    const std::uint64_t before = allocations();
     for (int step = 0; step < 100; ++step) envs.step(actions);
-    CHECK(allocations == before);
+    CHECK(allocations() == before);
     CHECK(envs.episode(0) > 5);
   }
 }

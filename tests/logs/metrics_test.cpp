@@ -1,37 +1,14 @@
 #include "logs/metrics.h"
 
 #include <algorithm>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "envs/error.h"
+#include "tests/allocation_counter.h"
 #include "tests/logs/test_folder.h"
-
-// Counts what is allocated. Kept out of line, where the compiler would warn of free() for what it
-// takes for the built-in new.
-namespace {
-std::atomic<std::uint64_t> allocations = 0;
-}
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 using namespace costate;
 
@@ -109,13 +86,13 @@ TEST_CASE("a row costs no allocation once the sinks have seen one") {
     events.write(row);
   };
   write();
-  const std::uint64_t before = allocations;
+  const std::uint64_t before = allocations();
   for (int i = 0; i < 100; ++i) {
     row.step += 1000;
     row.values[0].second = -1.0 / (4 + i);
     write();
   }
-  REQUIRE(allocations == before);
+  REQUIRE(allocations() == before);
   const std::string text = read_text_file(folder / "m.csv");
   REQUIRE(std::count(text.begin(), text.end(), '\n') == 102);
 }
