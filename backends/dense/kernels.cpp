@@ -7,122 +7,26 @@
 #include "backends/dense/vector_math.h"
 
 namespace costate::kernels {
+namespace {
 
-COSTATE_CLONES void tanh(std::span<float> x) {
+// The loops below are inlined into their callers, which are compiled for each instruction set.
+
+// x[i] ← f(x[i]).
+template <class F>
+inline void map(std::span<float> x, F f) {
   float* const data = x.data();
   const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::tanh(data[i]);
+  for (std::size_t i = 0; i < n; ++i) data[i] = f(data[i]);
 }
 
-COSTATE_CLONES void relu(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = std::max(data[i], 0.0f);
-}
-
-COSTATE_CLONES void elu(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    const float below = vector_math::expm1(std::min(data[i], 0.0f));
-    data[i] = data[i] > 0.0f ? data[i] : below;
-  }
-}
-
-COSTATE_CLONES void silu(std::span<float> x, std::span<float> slope) {
-  float* const data = x.data();
-  float* const out = slope.data();
-  const std::size_t n = x.size();
-  if (slope.empty()) {
-    for (std::size_t i = 0; i < n; ++i) data[i] *= vector_math::sigmoid(data[i]);
-    return;
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    const float s = vector_math::sigmoid(data[i]);
-    const float y = data[i] * s;
-    out[i] = s + y * (1.0f - s);
-    data[i] = y;
-  }
-}
-
-COSTATE_CLONES void tanh_gradient(std::span<const float> y, std::span<float> gradient) {
-  const float* const in = y.data();
-  float* const out = gradient.data();
-  const std::size_t n = gradient.size();
-  for (std::size_t i = 0; i < n; ++i) out[i] *= 1.0f - in[i] * in[i];
-}
-
-COSTATE_CLONES void relu_gradient(std::span<const float> y, std::span<float> gradient) {
-  const float* const in = y.data();
-  float* const out = gradient.data();
-  const std::size_t n = gradient.size();
-  for (std::size_t i = 0; i < n; ++i) out[i] = in[i] > 0.0f ? out[i] : 0.0f;
-}
-
-COSTATE_CLONES void elu_gradient(std::span<const float> y, std::span<float> gradient) {
-  const float* const in = y.data();
-  float* const out = gradient.data();
-  const std::size_t n = gradient.size();
-  for (std::size_t i = 0; i < n; ++i) out[i] *= 1.0f + std::min(in[i], 0.0f);
-}
-
-COSTATE_CLONES void multiply(std::span<const float> x, std::span<float> y) {
+// y[i] ← f(x[i], y[i]).
+template <class F>
+inline void map(std::span<const float> x, std::span<float> y, F f) {
   const float* const in = x.data();
   float* const out = y.data();
   const std::size_t n = y.size();
-  for (std::size_t i = 0; i < n; ++i) out[i] *= in[i];
+  for (std::size_t i = 0; i < n; ++i) out[i] = f(in[i], out[i]);
 }
-
-void fill_rows(std::span<const float> bias, int rows, float* y) {
-  for (int i = 0; i < rows; ++i) y = std::copy(bias.begin(), bias.end(), y);
-}
-
-COSTATE_CLONES void add_column_sums(const float* y, int rows, std::span<float> sum) {
-  float* const out = sum.data();
-  const std::size_t columns = sum.size();
-  for (int i = 0; i < rows; ++i, y += columns) {
-    for (std::size_t j = 0; j < columns; ++j) out[j] += y[j];
-  }
-}
-
-COSTATE_CLONES void add(std::span<const float> x, std::span<float> sum) {
-  const float* const in = x.data();
-  float* const out = sum.data();
-  const std::size_t n = sum.size();
-  for (std::size_t i = 0; i < n; ++i) out[i] += in[i];
-}
-
-COSTATE_CLONES void exp(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::exp(data[i]);
-}
-
-COSTATE_CLONES void log(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::log(data[i]);
-}
-
-COSTATE_CLONES void expm1(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::expm1(data[i]);
-}
-
-COSTATE_CLONES void sigmoid(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::sigmoid(data[i]);
-}
-
-COSTATE_CLONES void softplus(std::span<float> x) {
-  float* const data = x.data();
-  const std::size_t n = x.size();
-  for (std::size_t i = 0; i < n; ++i) data[i] = vector_math::softplus(data[i]);
-}
-
-namespace {
 
 // Independent partial sums fill a vector register of any machine; their number fixes the order.
 constexpr std::size_t kLanes = 16;
@@ -142,6 +46,89 @@ inline T sum_of(std::size_t n, F f) {
 }
 
 }  // namespace
+
+COSTATE_CLONES void tanh(std::span<float> x) {
+  map(x, [](float v) { return vector_math::tanh(v); });
+}
+
+COSTATE_CLONES void relu(std::span<float> x) {
+  map(x, [](float v) { return std::max(v, 0.0f); });
+}
+
+COSTATE_CLONES void elu(std::span<float> x) {
+  map(x, [](float v) {
+    const float below = vector_math::expm1(std::min(v, 0.0f));
+    return v > 0.0f ? v : below;
+  });
+}
+
+COSTATE_CLONES void silu(std::span<float> x, std::span<float> slope) {
+  float* const data = x.data();
+  float* const out = slope.data();
+  const std::size_t n = x.size();
+  if (slope.empty()) {
+    for (std::size_t i = 0; i < n; ++i) data[i] *= vector_math::sigmoid(data[i]);
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const float s = vector_math::sigmoid(data[i]);
+    const float y = data[i] * s;
+    out[i] = s + y * (1.0f - s);
+    data[i] = y;
+  }
+}
+
+COSTATE_CLONES void tanh_gradient(std::span<const float> y, std::span<float> gradient) {
+  map(y, gradient, [](float v, float g) { return g * (1.0f - v * v); });
+}
+
+COSTATE_CLONES void relu_gradient(std::span<const float> y, std::span<float> gradient) {
+  map(y, gradient, [](float v, float g) { return v > 0.0f ? g : 0.0f; });
+}
+
+COSTATE_CLONES void elu_gradient(std::span<const float> y, std::span<float> gradient) {
+  map(y, gradient, [](float v, float g) { return g * (1.0f + std::min(v, 0.0f)); });
+}
+
+COSTATE_CLONES void multiply(std::span<const float> x, std::span<float> y) {
+  map(x, y, [](float a, float b) { return a * b; });
+}
+
+void fill_rows(std::span<const float> bias, int rows, float* y) {
+  for (int i = 0; i < rows; ++i) y = std::copy(bias.begin(), bias.end(), y);
+}
+
+COSTATE_CLONES void add_column_sums(const float* y, int rows, std::span<float> sum) {
+  float* const out = sum.data();
+  const std::size_t columns = sum.size();
+  for (int i = 0; i < rows; ++i, y += columns) {
+    for (std::size_t j = 0; j < columns; ++j) out[j] += y[j];
+  }
+}
+
+COSTATE_CLONES void add(std::span<const float> x, std::span<float> sum) {
+  map(x, sum, [](float a, float b) { return a + b; });
+}
+
+COSTATE_CLONES void exp(std::span<float> x) {
+  map(x, [](float v) { return vector_math::exp(v); });
+}
+
+COSTATE_CLONES void log(std::span<float> x) {
+  map(x, [](float v) { return vector_math::log(v); });
+}
+
+COSTATE_CLONES void expm1(std::span<float> x) {
+  map(x, [](float v) { return vector_math::expm1(v); });
+}
+
+COSTATE_CLONES void sigmoid(std::span<float> x) {
+  map(x, [](float v) { return vector_math::sigmoid(v); });
+}
+
+COSTATE_CLONES void softplus(std::span<float> x) {
+  map(x, [](float v) { return vector_math::softplus(v); });
+}
 
 COSTATE_CLONES double sum_of_squares(std::span<const float> x) {
   const float* const data = x.data();

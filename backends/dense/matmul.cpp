@@ -138,8 +138,4 @@ void prepare(int max_rows, int in, int out, bool gradients) {
   }
 }
 
-const char* library(int rows, int in, int out) {
-  return out > 1 && small(in, out) && !stream(rows, in, out) ? "libxsmm" : "OpenBLAS";
-}
-
 }  // namespace costate::matmul

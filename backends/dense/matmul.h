@@ -25,7 +25,4 @@ void input_gradient(const float* dy, const float* w, int rows, int in, int out, 
 /// with `gradients` the other two.
 void prepare(int max_rows, int in, int out, bool gradients);
 
-/// Which library computes a layer's products of `rows` rows: "libxsmm" or "OpenBLAS".
-const char* library(int rows, int in, int out);
-
 }  // namespace costate::matmul
