@@ -47,6 +47,11 @@ ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
   parameter_count_ += free_parameters_;
 }
 
+std::vector<MlpShape> ActorCritic::network_shapes() const {
+  if (!critic_) return {actor_shape_};
+  return {actor_shape_, critic_shape_};
+}
+
 std::vector<float> ActorCritic::initial_parameters(std::uint64_t seed) const {
   RandomStream random(seed);
   std::vector<float> parameters(parameter_count_);

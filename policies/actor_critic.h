@@ -50,6 +50,8 @@ class ActorCritic {
   const ActionMap& action_map() const { return action_map_; }
   /// Who computes the networks: "dense" or "torch".
   std::string_view network_kind() const { return actor_->kind(); }
+  /// Of the actor and, where the trunk is separate, of the critic.
+  std::vector<MlpShape> network_shapes() const;
   int observation_size() const { return actor_->inputs(); }
   std::size_t parameter_count() const { return parameter_count_; }
 
@@ -91,9 +93,9 @@ class ActorCritic {
   std::unique_ptr<Network> actor_;
   std::unique_ptr<Network> critic_;  // null where the trunk is shared
   MlpShape actor_shape_;
-  MlpShape critic_shape_;
-  int network_outputs_;  // how many of the P distribution parameters the network gives
-  int free_parameters_;  // the rest: state-independent log_std
+  MlpShape critic_shape_;  // where there is a critic
+  int network_outputs_;    // how many of the P distribution parameters the network gives
+  int free_parameters_;    // the rest: state-independent log_std
   double initial_log_std_;
   std::size_t critic_start_ = 0;
   std::size_t parameter_count_;

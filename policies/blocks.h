@@ -10,13 +10,14 @@
 
 namespace costate {
 
-using Block = std::array<float, 256>;
+inline constexpr std::size_t kBlockEntries = 256;
+using Block = std::array<float, kBlockEntries>;
 
-/// Calls f(first, count) for blocks of at most 256 entries that cover 0 … entries − 1.
+/// Calls f(first, count) for blocks of at most kBlockEntries entries that cover 0 … entries − 1.
 template <class F>
 void for_blocks(std::size_t entries, F f) {
-  for (std::size_t first = 0; first < entries; first += std::tuple_size_v<Block>) {
-    f(first, std::min(std::tuple_size_v<Block>, entries - first));
+  for (std::size_t first = 0; first < entries; first += kBlockEntries) {
+    f(first, std::min(kBlockEntries, entries - first));
   }
 }
 

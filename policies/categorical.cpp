@@ -6,6 +6,7 @@
 
 #include "backends/dense/kernels.h"
 #include "backends/dense/vector_math.h"
+#include "policies/blocks.h"
 #include "policies/distribution.h"
 
 namespace costate {
@@ -113,8 +114,6 @@ class Categorical final : public Distribution {
   }
 
  private:
-  static constexpr std::size_t kBlockEntries = 256;
-
   /// log π and π of a few rows, [rows, K] each.
   class Rows {
    public:
@@ -123,7 +122,7 @@ class Categorical final : public Distribution {
       float* const storage = large_.empty() ? small_.data() : large_.data();
       log_p = {storage, rows * k};
       p = {storage + rows * k, rows * k};
-      std::array<float, kBlockEntries> sums;
+      Block sums;
       for (std::size_t r = 0; r < rows; ++r) {
         const auto row = logits.subspan(r * k, k);
         const float top = *std::max_element(row.begin(), row.end());

@@ -61,8 +61,7 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
   app.add_option("--threads", options.threads,
-                 "Threads of the rows that use all cores; 0: a core "
-                 "each")
+                 "Threads of the rows that use all cores; 0: one per core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_flag("--json", json, "Print one JSON object: the machine and the rows");

@@ -40,7 +40,6 @@ class Reel {
 };
 
 // --- MuJoCo
-// ---------------------------------------------------------------------------------------
 
 struct Task {
   const char* env;
@@ -116,7 +115,6 @@ class BareMujoco final : public BareSimulation {
 };
 
 // --- Classic control
-// ------------------------------------------------------------------------------
 
 // The equations of envs/classic/, written down once more: the limit must not move with our code.
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "envs/registry.h"
-#include "policies/distribution.h"
+#include "policies/actor_critic.h"
 #include "runners/bench.h"
 #include "runners/bench_network.h"
 #include "runners/bench_physics.h"
@@ -87,22 +87,11 @@ class LowerBound {
  public:
   explicit LowerBound(const RunConfig& config)
       : threads_(static_cast<int>(config.threads)), physics_(config.env, threads_) {
-    const EnvSpec spec = make_env(config.env)->spec();
-    const auto distribution = make_distribution(config.policy.head, spec.action);
-    int outputs = distribution->parameter_size();
-    if (distribution->name() == "gaussian" && !config.policy.state_dependent_std) {
-      outputs -= distribution->dimensions();
-    }
-    const bool shared = config.policy.trunk == "shared";
-    const std::vector<int> hidden(config.policy.hidden.begin(), config.policy.hidden.end());
-    std::vector<MlpShape> shapes = {
-        {spec.observation.size(), hidden, outputs + (shared ? 1 : 0), Activation::kTanh}};
-    if (!shared) shapes.push_back({spec.observation.size(), hidden, 1, Activation::kTanh});
-
     // Every step is seen once by each network while collecting, and in every epoch once forward and
     // once backward.
     const int rows = static_cast<int>(config.ppo.minibatch);
-    for (const MlpShape& shape : shapes) {
+    const ActorCritic policy(config.policy, make_env(config.env)->spec());
+    for (const MlpShape& shape : policy.network_shapes()) {
       const auto forward = forward_products(shape, rows);
       const auto backward = backward_products(shape, rows);
       const auto epochs = static_cast<double>(config.ppo.epochs);
