@@ -95,14 +95,16 @@ void RolloutLogger::Resets::clear() {
 
 RolloutLogger::Block& RolloutLogger::take_block() {
   const std::lock_guard lock(free_mutex_);
-  if (free_.empty()) {
+  // Two from the start, taken in turn: whether the background thread is done with the last one when
+  // the next is wanted makes no difference then.
+  while (free_.empty() || blocks_.size() < 2) {
     blocks_.push_back(std::make_unique<Block>());
     blocks_.back()->resets.resize(open_.size());
     free_.reserve(blocks_.size());
-    return *blocks_.back();
+    free_.push_back(blocks_.back().get());
   }
-  Block& block = *free_.back();
-  free_.pop_back();
+  Block& block = *free_.front();
+  free_.erase(free_.begin());
   return block;
 }
 

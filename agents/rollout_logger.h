@@ -83,7 +83,7 @@ class RolloutLogger {
   };
 
   bool wanted(int env) const;
-  /// A free block, or a new one.
+  /// The block that has been free for longest, or a new one.
   Block& take_block();
   void cut(Block& block);
 
