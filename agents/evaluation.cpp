@@ -4,7 +4,6 @@
 
 #include "agents/streams.h"
 #include "envs/error.h"
-#include "envs/registry.h"
 
 namespace costate {
 
@@ -74,12 +73,12 @@ EvaluatedEpisode run_episode(Env& env, const FrozenPolicy& policy, const Evaluat
 
 }  // namespace
 
-std::vector<EvaluatedEpisode> evaluate(const std::string& env, const FrozenPolicy& policy,
+std::vector<EvaluatedEpisode> evaluate(const EnvConfig& env, const FrozenPolicy& policy,
                                        const EvaluationOptions& options, ThreadPool& pool) {
   std::vector<EvaluatedEpisode> episodes(static_cast<std::size_t>(options.episodes));
   const int workers = static_cast<int>(std::min<std::int64_t>(pool.threads(), options.episodes));
   pool.parallel_for(workers, [&](int worker) {
-    const auto instance = make_env(env);
+    const auto instance = env.make();
     const auto workspace = policy.network().make_workspace(1, /*gradients=*/false);
     for (std::size_t i = static_cast<std::size_t>(worker); i < episodes.size();
          i += static_cast<std::size_t>(workers)) {

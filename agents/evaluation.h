@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "envs/env_config.h"
 #include "envs/normalizer.h"
 #include "envs/thread_pool.h"
 #include "logs/checkpoint_file.h"
@@ -50,7 +51,7 @@ struct EvaluatedEpisode {
 
 /// Runs exactly `episodes` episodes, episode i seeded from {seed, i}, so that neither the number of
 /// threads nor the lengths of other episodes matter: short episodes are not over-represented.
-std::vector<EvaluatedEpisode> evaluate(const std::string& env, const FrozenPolicy& policy,
+std::vector<EvaluatedEpisode> evaluate(const EnvConfig& env, const FrozenPolicy& policy,
                                        const EvaluationOptions& options, ThreadPool& pool);
 
 }  // namespace costate

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "envs/error.h"
+#include "envs/picture.h"
 #include "envs/spec.h"
 
 namespace costate {
@@ -108,6 +109,21 @@ class Env {
   /// another length than physical_state().
   virtual void reset_to(const std::optional<PhysicalState>& start,
                         std::span<double> observation) = 0;
+
+  /// Draws the present state; the same state gives the same bytes. Throws Error where it cannot be
+  /// drawn, and UsageError for a camera that there is not.
+  virtual void render(const RenderOptions& options, Picture& picture);
+
+  /// The physical parameters that can be scaled, such as "mass" or "mass/torso"; none where the
+  /// environment offers none.
+  virtual std::vector<std::string> parameter_names() const { return {}; }
+  /// From the next reset or restore on, makes each parameter this multiple of its nominal value:
+  /// a factor for each of parameter_names(). "mass" and "mass/torso" multiply.
+  virtual void scale_parameters(std::span<const double> factors);
+
+  /// What was drawn for this episode beyond its start, a number for each of
+  /// spec().episode_values: for the log.
+  virtual std::span<const double> episode_values() const { return {}; }
 };
 
 }  // namespace costate

@@ -5,7 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
+#include <sstream>
+#include <toml++/toml.h>
 #include <utility>
 
 #include "envs/error.h"
@@ -70,6 +73,9 @@ std::string toml_value(const Option::Target& target) {
                              [](const double* v) { return toml_real(*v); },
                              [](const bool* v) { return std::string(*v ? "true" : "false"); },
                              [](const std::string* v) { return toml_string(*v); },
+                             [](const Bounds* v) {
+                               return "[" + toml_real(v->low) + ", " + toml_real(v->high) + "]";
+                             },
                              [](const IntList* v) { return toml_list(*v); }},
                     target);
 }
@@ -81,6 +87,26 @@ std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// A value of the document as the text that Options::set parses: TOML again, strings in quotes.
+std::string value_text(const toml::node& node) {
+  std::ostringstream text;
+  node.visit([&](const auto& value) { text << value; });
+  return text.str();
+}
+
+void list_values(const toml::table& table, const std::string& prefix, const std::string& source,
+                 std::vector<Assignment>& values) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    if (const auto* inner = node.as_table()) {
+      list_values(*inner, key + ".", source, values);
+    } else {
+      values.push_back(
+          {key, value_text(node), source + ":" + std::to_string(node.source().begin.line)});
+    }
+  }
 }
 
 /// Digits may be grouped as in 1_000_000; returns the text without the underscores, or nothing
@@ -115,6 +141,15 @@ std::optional<double> parse_real(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+/// As parse_real, and "inf", "+inf" or "-inf".
+std::optional<double> parse_bound(std::string_view text) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  text = trim(text);
+  if (text == "inf" || text == "+inf") return kInfinity;
+  if (text == "-inf") return -kInfinity;
+  return parse_real(text);
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   const auto plain = without_separators(trim(text));
   if (!plain) return std::nullopt;
@@ -127,15 +162,17 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return std::nullopt;
 }
 
-/// "[64, 64]", "64,64", "[]"; a comma may follow the last number, as in TOML.
-std::optional<IntList> parse_list(std::string_view text) {
+/// "[64, 64]", "64,64", "[]"; a comma may follow the last number, as in TOML. `parse` reads one.
+template <class T>
+std::optional<std::vector<T>> parse_list(std::string_view text,
+                                         std::optional<T> (*parse)(std::string_view)) {
   text = trim(text);
   if (text.starts_with('[') != text.ends_with(']')) return std::nullopt;
   if (text.starts_with('[')) text = trim(text.substr(1, text.size() - 2));
-  IntList values;
+  std::vector<T> values;
   while (!text.empty()) {
     const std::size_t comma = text.find(',');
-    const auto value = parse_integer(text.substr(0, comma));
+    const auto value = parse(text.substr(0, comma));
     if (!value) return std::nullopt;
     values.push_back(*value);
     text = comma == std::string_view::npos ? std::string_view{} : trim(text.substr(comma + 1));
@@ -225,19 +262,25 @@ std::string choice_words(const std::vector<std::string>& choices) {
   return words;
 }
 
+}  // namespace
+
 std::string expectation(const Option& option) {
   const std::string range = range_words(option.range);
   const std::string numbers = range.empty() ? "" : " " + range;
-  return std::visit(Overload{[&](std::int64_t*) { return "a whole number" + numbers; },
-                             [&](double*) { return "a number" + numbers; },
-                             [](bool*) { return std::string("true or false"); },
-                             [&](std::string*) {
-                               return option.choices.empty() ? "a string"
-                                                             : choice_words(option.choices);
-                             },
-                             [&](IntList*) { return "a list of whole numbers" + numbers; }},
-                    option.target);
+  return std::visit(
+      Overload{[&](std::int64_t*) { return "a whole number" + numbers; },
+               [&](double*) { return "a number" + numbers; },
+               [](bool*) { return std::string("true or false"); },
+               [&](std::string*) {
+                 return option.choices.empty() ? "a string" : choice_words(option.choices);
+               },
+               [](const std::string* fixed) { return *fixed; },
+               [](Bounds*) { return std::string("two numbers, the lower one first"); },
+               [&](IntList*) { return "a list of whole numbers" + numbers; }},
+      option.target);
 }
+
+namespace {
 
 /// Parses and checks `text`, and assigns it; false, and nothing assigned, where it does not fit.
 bool assign(Option& option, std::string_view text) {
@@ -271,8 +314,17 @@ bool assign(Option& option, std::string_view text) {
                  *field = std::move(*value);
                  return true;
                },
+               [&](const std::string* fixed) { return parse_string(text) == *fixed; },
+               [&](Bounds* field) {
+                 const auto values = parse_list(text, parse_bound);
+                 if (!values || values->size() != 2 || !(values->front() <= values->back())) {
+                   return false;
+                 }
+                 *field = {values->front(), values->back()};
+                 return true;
+               },
                [&](IntList* field) {
-                 auto values = parse_list(text);
+                 auto values = parse_list(text, parse_integer);
                  if (!values || !std::ranges::all_of(*values, fits)) return false;
                  *field = std::move(*values);
                  return true;
@@ -287,11 +339,6 @@ Option make_option(std::string key, Option::Target target, std::string help) {
   option.help = std::move(help);
   option.default_value = toml_value(target);
   return option;
-}
-
-void append(std::vector<Option>& options, Option option) {
-  assert(std::ranges::find(options, option.key, &Option::key) == options.end());
-  options.push_back(std::move(option));
 }
 
 /// "ppo.learning_rate" → {"ppo", "learning_rate"}; a key without a dot has the table "".
@@ -331,30 +378,49 @@ std::string write_toml(const std::vector<Option>& options, bool results_only, bo
 void Options::add(std::string key, std::int64_t& field, Range range, std::string help) {
   Option option = make_option(std::move(key), &field, std::move(help));
   option.range = range;
-  append(options_, std::move(option));
+  append(std::move(option));
 }
 
 void Options::add(std::string key, double& field, Range range, std::string help) {
   Option option = make_option(std::move(key), &field, std::move(help));
   option.range = range;
-  append(options_, std::move(option));
+  append(std::move(option));
 }
 
 void Options::add(std::string key, bool& field, std::string help) {
-  append(options_, make_option(std::move(key), &field, std::move(help)));
+  append(make_option(std::move(key), &field, std::move(help)));
 }
 
 void Options::add(std::string key, std::string& field, std::vector<std::string> choices,
                   std::string help) {
   Option option = make_option(std::move(key), &field, std::move(help));
   option.choices = std::move(choices);
-  append(options_, std::move(option));
+  append(std::move(option));
 }
 
 void Options::add(std::string key, IntList& field, Range range, std::string help) {
   Option option = make_option(std::move(key), &field, std::move(help));
   option.range = range;
-  append(options_, std::move(option));
+  append(std::move(option));
+}
+
+void Options::add(std::string key, const std::string& fixed, std::string help) {
+  append(make_option(std::move(key), &fixed, std::move(help)));
+}
+
+void Options::add(std::string key, Bounds& field, std::string help) {
+  append(make_option(std::move(key), &field, std::move(help)));
+}
+
+void Options::append(Option option) {
+  option.key.insert(0, prefix_);
+  assert(find(option.key) == nullptr);
+  options_.push_back(std::move(option));
+}
+
+const Option* Options::find(std::string_view key) const {
+  const auto option = std::ranges::find(options_, key, &Option::key);
+  return option == options_.end() ? nullptr : &*option;
 }
 
 void Options::only_runtime() {
@@ -381,6 +447,10 @@ void Options::set(std::string_view key, std::string_view text, const std::string
   option->origin = origin;
 }
 
+void Options::set(const std::vector<Assignment>& assignments) {
+  for (const Assignment& a : assignments) set(a.key, a.value, a.origin);
+}
+
 std::string Options::to_toml(bool results_only) const {
   return write_toml(options_, results_only, false);
 }
@@ -401,6 +471,19 @@ std::string Options::help() const {
            expectation(option) + ")\n";
   }
   return out;
+}
+
+std::vector<Assignment> parse_toml(const std::string& text, const std::string& source) {
+  toml::table document;
+  try {
+    document = toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    throw UsageError(source + ":" + std::to_string(error.source().begin.line) +
+                     ": not valid TOML: " + std::string(error.description()));
+  }
+  std::vector<Assignment> values;
+  list_values(document, "", source, values);
+  return values;
 }
 
 }  // namespace costate

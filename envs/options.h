@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,9 +25,18 @@ struct Range {
   static Range between(double low, double high) { return {low, high, true}; }
 };
 
+/// Two numbers, low <= high; either may be infinite.
+struct Bounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+
+  /// Whether `value` lies strictly between the two.
+  bool encloses(double value) const { return low < value && value < high; }
+};
+
 struct Option {
-  using Target =
-      std::variant<std::int64_t*, double*, bool*, std::string*, std::vector<std::int64_t>*>;
+  using Target = std::variant<std::int64_t*, double*, bool*, std::string*, const std::string*,
+                              Bounds*, std::vector<std::int64_t>*>;
 
   std::string key;  ///< dotted, such as "ppo.learning_rate"
   Target target;
@@ -38,22 +48,40 @@ struct Option {
   std::string origin = "default";    ///< where the present value came from
 };
 
+/// What a value of the option has to be, in words.
+std::string expectation(const Option& option);
+
+/// One value given from outside: by a line of a file, or by a flag.
+struct Assignment {
+  std::string key;
+  std::string value;   ///< as Options::set takes it
+  std::string origin;  ///< such as "--seed" or "mine.toml:3", for messages
+};
+
 class Options {
  public:
+  /// Puts `prefix` before every key that is added from here on; "" ends that.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
   void add(std::string key, std::int64_t& field, Range range, std::string help);
   void add(std::string key, double& field, Range range, std::string help);
   void add(std::string key, bool& field, std::string help);
   void add(std::string key, std::string& field, std::vector<std::string> choices, std::string help);
+  /// One that cannot be changed: setting it to another value is an error.
+  void add(std::string key, const std::string& fixed, std::string help);
+  void add(std::string key, Bounds& field, std::string help);
   void add(std::string key, std::vector<std::int64_t>& field, Range range, std::string help);
   /// Says that the option added last does not change a run's results (threads, output, …).
   void only_runtime();
 
   const std::vector<Option>& all() const { return options_; }
+  /// The option of that key, or nullptr.
+  const Option* find(std::string_view key) const;
 
   /// Sets one option from text, as in `--set key=text`: a number, true/false, a string with or
   /// without quotes, a list as "[64, 64]" or "64,64". Throws UsageError that names the key and
   /// what was expected; for an unknown key, the nearest known one.
   void set(std::string_view key, std::string_view text, const std::string& origin);
+  void set(const std::vector<Assignment>& assignments);
 
   /// The present values as TOML, a table for each prefix. With `results_only`, without the options
   /// that do not change results.
@@ -64,7 +92,14 @@ class Options {
   std::string to_toml_with_origins() const;
 
  private:
+  void append(Option option);
+
   std::vector<Option> options_;
+  std::string prefix_;
 };
+
+/// The values of a TOML document, tables as dotted keys. Throws UsageError that names `source`, the
+/// line, and what is no TOML.
+std::vector<Assignment> parse_toml(const std::string& text, const std::string& source);
 
 }  // namespace costate

@@ -8,14 +8,13 @@
 
 #include "envs/classic/register.h"
 #include "envs/mujoco/register.h"
-#include "envs/time_limit.h"
 
 namespace costate {
 namespace {
 
 struct Table {
   std::mutex mutex;
-  std::map<std::string, EnvFactory> factories;
+  std::map<std::string, std::unique_ptr<const TaskConfig>> tasks;
 };
 
 Table& table() {
@@ -53,43 +52,53 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-void register_env(std::string id, EnvFactory factory) {
+void register_env(std::string id, std::unique_ptr<const TaskConfig> prototype) {
   const std::lock_guard lock(table().mutex);
-  const auto [entry, is_new] = table().factories.try_emplace(std::move(id), std::move(factory));
+  const auto [entry, is_new] = table().tasks.try_emplace(std::move(id), std::move(prototype));
   if (!is_new) throw Error("environment id \"" + entry->first + "\" is registered already");
+}
+
+void register_env(std::string id, EnvFactory make) {
+  class Task final : public TaskConfig {
+   public:
+    explicit Task(EnvFactory maker) : make_(std::move(maker)) {}
+    void describe(Options&) override {}
+    std::unique_ptr<Env> make() const override { return make_(); }
+    std::unique_ptr<TaskConfig> clone() const override { return std::make_unique<Task>(*this); }
+
+   private:
+    EnvFactory make_;
+  };
+  register_env(std::move(id), std::make_unique<const Task>(std::move(make)));
 }
 
 std::vector<std::string> env_ids() {
   ensure_registered();
   const std::lock_guard lock(table().mutex);
   std::vector<std::string> ids;
-  for (const auto& [id, factory] : table().factories) ids.push_back(id);
+  for (const auto& [id, task] : table().tasks) ids.push_back(id);
   return ids;
 }
 
-std::unique_ptr<Env> make_env(const std::string& id) {
+std::unique_ptr<TaskConfig> task_config(const std::string& id) {
   ensure_registered();
-  EnvFactory factory;
   {
     const std::lock_guard lock(table().mutex);
-    const auto entry = table().factories.find(id);
-    if (entry != table().factories.end()) factory = entry->second;
+    const auto entry = table().tasks.find(id);
+    if (entry != table().tasks.end()) return entry->second->clone();
   }
-  if (!factory) {
-    const std::string suggestion = nearest(id, env_ids());
-    throw UsageError("unknown environment \"" + id + "\"; " +
-                     (suggestion.empty() ? "`envs list` names all of them"
-                                         : "did you mean \"" + suggestion + "\"?"));
-  }
-  std::unique_ptr<Env> env = factory();
-  if (env->spec().time_limit > 0) env = std::make_unique<TimeLimit>(std::move(env));
-  return env;
+  const std::string suggestion = nearest(id, env_ids());
+  throw UsageError("unknown environment \"" + id + "\"; " +
+                   (suggestion.empty() ? "`envs list` names all of them"
+                                       : "did you mean \"" + suggestion + "\"?"));
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 2) + 1;
   for (const std::string& candidate : candidates) {
+    // A key without its table is the nearest there is.
+    if (candidate.ends_with("." + std::string(word))) return candidate;
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
       best = candidate;

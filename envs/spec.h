@@ -55,6 +55,9 @@ struct EnvSpec {
   std::optional<double> reward_threshold;  ///< mean return at which the task counts as solved
   std::string reward;       ///< the reward in words or as a formula, for `envs describe`
   std::string termination;  ///< when the task terminates, for `envs describe`
+  /// Names of the numbers that are drawn anew for every episode and logged with it (Env::
+  /// episode_values), such as the factors of a domain randomisation.
+  std::vector<std::string> episode_values = {};
 };
 
 }  // namespace costate

@@ -28,9 +28,8 @@ class ThreadPool {
   /// Rethrows the exception of the lowest-numbered piece that threw one. Not reentrant.
   template <class Work>
   void parallel_for(int count, const Work& work) {
-    run(count, {&work, [](const void* object, int piece) {
-                  (*static_cast<const Work*>(object))(piece);
-                }});
+    run(count,
+        {&work, [](const void* object, int piece) { (*static_cast<const Work*>(object))(piece); }});
   }
 
  private:

@@ -7,18 +7,17 @@
 
 #include "envs/format.h"
 #include "envs/random.h"
-#include "envs/registry.h"
 
 namespace costate {
 
-VectorEnv::VectorEnv(const std::string& id, int count, std::uint64_t seed, ThreadPool& pool)
+VectorEnv::VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool)
     : seed_(seed), pool_(pool) {
   if (count < 1) {
     throw UsageError("number of environments = " + std::to_string(count) + ": expected at least 1");
   }
   const auto n = static_cast<std::size_t>(count);
   slots_ = std::vector<Slot>(n);
-  for (Slot& slot : slots_) slot.env = make_env(id);
+  for (Slot& slot : slots_) slot.env = env.make();
   observation_size_ = static_cast<std::size_t>(spec().observation.size());
   action_size_ = static_cast<std::size_t>(spec().action.size());
   scratch_.resize(n * observation_size_);

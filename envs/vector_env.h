@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "envs/env.h"
+#include "envs/env_config.h"
 #include "envs/thread_pool.h"
 
 namespace costate {
@@ -20,8 +21,8 @@ namespace costate {
 class VectorEnv {
  public:
   /// `pool` outlives the VectorEnv and is used by reset() and step() only. Throws UsageError where
-  /// the id is unknown or `count` is not positive.
-  VectorEnv(const std::string& id, int count, std::uint64_t seed, ThreadPool& pool);
+  /// the environment cannot be made or `count` is not positive.
+  VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool);
 
   const EnvSpec& spec() const;
   int size() const;

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "envs/assets.h"
+#include "envs/env_config.h"
 #include "envs/error.h"
 #include "envs/mujoco/model.h"
 #include "envs/random.h"
-#include "envs/registry.h"
 
 namespace costate {
 namespace {

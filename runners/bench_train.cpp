@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "envs/registry.h"
+#include "envs/env_config.h"
 #include "policies/actor_critic.h"
 #include "runners/bench.h"
 #include "runners/bench_network.h"
@@ -86,11 +86,11 @@ double steps_per_second(const RunConfig& config) {
 class LowerBound {
  public:
   explicit LowerBound(const RunConfig& config)
-      : threads_(static_cast<int>(config.threads)), physics_(config.env, threads_) {
+      : threads_(static_cast<int>(config.threads)), physics_(config.env.id(), threads_) {
     // Every step is seen once by each network while collecting, and in every epoch once forward and
     // once backward.
     const int rows = static_cast<int>(config.ppo.minibatch);
-    const ActorCritic policy(config.policy, make_env(config.env)->spec());
+    const ActorCritic policy(config.policy, config.env.make()->spec());
     for (const MlpShape& shape : policy.network_shapes()) {
       const auto forward = forward_products(shape, rows);
       const auto backward = backward_products(shape, rows);

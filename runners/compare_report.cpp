@@ -180,7 +180,8 @@ ComparedSide evaluate_side(const std::vector<TrainedRun>& runs, const CompareOpt
     const bool first = &run == &runs.front();
     evaluation.keep_observations = first;
     std::vector<double> returns;
-    for (const EvaluatedEpisode& episode : evaluate(run.spec.id, *run.policy, evaluation, pool)) {
+    for (const EvaluatedEpisode& episode :
+         evaluate(run.config.env, *run.policy, evaluation, pool)) {
       returns.push_back(episode.episode_return);
       states.insert(states.end(), episode.observations.begin(), episode.observations.end());
     }

@@ -7,9 +7,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "envs/env.h"
+#include "envs/env_config.h"
 #include "envs/format.h"
 #include "envs/registry.h"
 #include "runners/envs_check.h"
@@ -71,15 +73,35 @@ Json to_json(const EnvSpec& spec) {
   return json;
 }
 
+Json to_json(const Options& options) {
+  Json json = Json::array();
+  for (const Option& option : options.all()) {
+    json.push_back({{"key", option.key},
+                    {"default", option.default_value},
+                    {"help", option.help},
+                    {"expected", expectation(option)}});
+  }
+  return json;
+}
+
+/// What `describe --json` prints.
+Json to_json(EnvConfig config) {
+  Json json = to_json(config.make()->spec());
+  Options options;
+  config.describe(options);
+  json["options"] = to_json(options);
+  return json;
+}
+
 void list_envs(bool json) {
-  std::vector<EnvSpec> specs;
-  for (const std::string& id : env_ids()) specs.push_back(make_env(id)->spec());
   if (json) {
     Json list = Json::array();
-    for (const EnvSpec& spec : specs) list.push_back(to_json(spec));
+    for (const std::string& id : env_ids()) list.push_back(to_json(EnvConfig(id)));
     std::cout << list.dump(2) << '\n';
     return;
   }
+  std::vector<EnvSpec> specs;
+  for (const std::string& id : env_ids()) specs.push_back(make_env(id)->spec());
   std::size_t width = 0;
   for (const EnvSpec& spec : specs) width = std::max(width, spec.id.size());
   for (const EnvSpec& spec : specs) {
@@ -104,13 +126,15 @@ void print_space(const char* title, const Space& space) {
   }
 }
 
-void describe_env(const std::string& id, bool json) {
-  const auto env = make_env(id);
-  const EnvSpec& spec = env->spec();
+void describe_env(EnvConfig config, bool json) {
   if (json) {
-    std::cout << to_json(spec).dump(2) << '\n';
+    std::cout << to_json(std::move(config)).dump(2) << '\n';
     return;
   }
+  const auto env = config.make();
+  const EnvSpec& spec = env->spec();
+  Options options;
+  config.describe(options);
   std::cout << spec.id << " (" << spec.family << "): " << spec.summary << '\n'
             << "reward        " << spec.reward << '\n'
             << "termination   " << spec.termination << '\n'
@@ -124,15 +148,17 @@ void describe_env(const std::string& id, bool json) {
             << std::right;
   print_space("observation   ", spec.observation);
   print_space("action        ", spec.action);
+  std::cout << "options (--env-set KEY=VALUE)\n" << options.help();
 }
 
 /// Returns whether every check passed.
-bool check_envs(const std::string& id) {
+bool check_envs(const std::string& id, const std::vector<Assignment>& options) {
   bool all_passed = true;
   for (const std::string& each : id == "all" ? env_ids() : std::vector{id}) {
-    make_env(each);  // an unknown id is a mistake of the command line, not a failed check
+    const EnvConfig config(each, options);
+    config.make();  // what cannot be made is a mistake of the command line, not a failed check
     std::cout << each << '\n';
-    for (const CheckResult& result : check_env([&] { return make_env(each); })) {
+    for (const CheckResult& result : check_env([&] { return config.make(); })) {
       std::cout << (result.passed ? "  ok    " : "  FAIL  ") << std::left << std::setw(14)
                 << result.name << result.detail << std::endl;
       all_passed = all_passed && result.passed;
@@ -145,23 +171,31 @@ int run(int argc, char** argv) {
   CLI::App app("Lists, describes, checks and traces environments.", "costate envs");
   app.require_subcommand(1);
   std::string id;
+  std::vector<std::string> env_sets;
   bool json = false;
+  const auto add_env = [&](CLI::App* command, const std::string& help) {
+    command->add_option("ID", id, help)->required();
+    command
+        ->add_option("--env-set", env_sets,
+                     "KEY=VALUE, one option of the environment; may be repeated")
+        ->allow_extra_args(false);
+  };
 
   CLI::App* list = app.add_subcommand("list", "List all environments");
   list->add_flag("--json", json, "Print a JSON array of what `describe --json` prints");
 
   CLI::App* describe = app.add_subcommand("describe", "Spaces, reward and limits of one");
-  describe->add_option("ID", id, "The environment, such as Hopper-v5")->required();
+  add_env(describe, "The environment, such as Hopper-v5");
   describe->add_flag("--json", json, "Print a JSON object; a bound that is infinite is null");
 
   CLI::App* check = app.add_subcommand("check", "Check that one keeps the environment contract");
-  check->add_option("ID", id, "The environment, or `all`")->required();
+  add_env(check, "The environment, or `all`");
 
   CLI::App* trace_command = app.add_subcommand(
       "trace", "Apply given actions and print every state, observation and reward in full");
   TraceRequest request;
   std::string start;
-  trace_command->add_option("ID", id, "The environment, such as Hopper-v5")->required();
+  add_env(trace_command, "The environment, such as Hopper-v5");
   trace_command
       ->add_option("--actions", request.actions_file,
                    "CSV file: an action a row, numbers separated by commas, no header")
@@ -194,12 +228,17 @@ int run(int argc, char** argv) {
   }
   if (!parse_command_line(app, argc, argv)) return 0;
 
+  std::vector<Assignment> options;
+  for (const std::string& text : env_sets) {
+    options.push_back(parse_assignment(text, "--env-set"));
+  }
+
   if (list->parsed()) list_envs(json);
-  if (describe->parsed()) describe_env(id, json);
-  if (check->parsed() && !check_envs(id)) return 1;
+  if (describe->parsed()) describe_env({id, options}, json);
+  if (check->parsed() && !check_envs(id, options)) return 1;
   if (trace_command->parsed()) {
     if (start_option->count() > 0) request.start_file = start;
-    const auto env = make_env(id);
+    const auto env = EnvConfig(id, options).make();
     const Trace result = trace(*env, request);
     if (json) {
       std::cout << to_json(result).dump() << '\n';

@@ -112,7 +112,8 @@ int run(int argc, char** argv) {
   for (const std::string each : {"deterministic", "stochastic"}) {
     if (mode != "both" && mode != each) continue;
     options.deterministic = each == "deterministic";
-    results.push_back(summarize(each, evaluate(trained.spec.id, *trained.policy, options, pool)));
+    results.push_back(
+        summarize(each, evaluate(trained.config.env, *trained.policy, options, pool)));
   }
 
   if (!json) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "envs/error.h"
+#include "envs/options.h"
 
 namespace costate {
 
@@ -44,6 +45,16 @@ inline bool parse_command_line(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw UsageError(std::string(error.what()) + " (see `" + app.get_name() + " --help`)");
   }
+}
+
+/// One option given as KEY=VALUE to `flag`; its key gets the prefix. Throws UsageError.
+inline Assignment parse_assignment(const std::string& text, const std::string& flag,
+                                   const std::string& prefix = "") {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError(flag + " " + text + ": expected KEY=VALUE");
+  }
+  return {prefix + text.substr(0, equals), text.substr(equals + 1), flag};
 }
 
 }  // namespace costate

@@ -7,9 +7,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "envs/env_config.h"
 #include "envs/error.h"
 #include "envs/format.h"
-#include "envs/registry.h"
 #include "policies/action_map.h"
 #include "policies/distribution.h"
 #include "runners/run_config.h"
@@ -41,22 +41,32 @@ std::span<const T> row(const std::vector<T>& column, std::size_t i, std::size_t 
   return std::span(column).subspan(i * width, width);
 }
 
+/// The configuration of the run that made the file, where it is kept.
+std::optional<RunConfig> run_config(const RolloutHeader& header) {
+  const auto config = header.attributes.find("config");
+  if (config == header.attributes.end()) return std::nullopt;
+  return parse_config(config->second, "attribute config");
+}
+
+EnvConfig environment(const RolloutHeader& header) {
+  const auto config = run_config(header);
+  return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
+}
+
 /// What checks episodes one after another: an environment with its buffers.
 class EpisodeChecker {
  public:
   explicit EpisodeChecker(const RolloutHeader& header)
       : header_(header),
-        env_(make_env(header.env)),
+        env_(environment(header).make()),
         action_map_(env_->spec().action),
         exact_(header.observation_size),
         observation_(header.observation_size),
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    const auto config = header.attributes.find("config");
-    if (config != header.attributes.end()) {
-      const RunConfig run = parse_config(config->second, "attribute config");
-      head_ = make_distribution(run.policy.head, env_->spec().action);
+    if (const auto config = run_config(header)) {
+      head_ = make_distribution(config->policy.head, env_->spec().action);
     }
   }
 

@@ -1,11 +1,8 @@
 #include "runners/run_config.h"
 
-#include <sstream>
-#include <toml++/toml.h>
-
 #include "envs/assets.h"
+#include "envs/env_config.h"
 #include "envs/error.h"
-#include "envs/registry.h"
 #include "logs/atomic_file.h"
 #include "logs/run_folder.h"
 
@@ -13,37 +10,6 @@ namespace costate {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A value of the document as the text that Options::set parses: TOML again, strings in quotes.
-std::string value_text(const toml::node& node) {
-  std::ostringstream text;
-  node.visit([&](const auto& value) { text << value; });
-  return text.str();
-}
-
-void apply_table(const toml::table& table, const std::string& prefix, const std::string& source,
-                 Options& options) {
-  for (const auto& [name, node] : table) {
-    const std::string key = prefix + std::string(name.str());
-    if (const auto* inner = node.as_table()) {
-      apply_table(*inner, key + ".", source, options);
-    } else {
-      const auto line = std::to_string(node.source().begin.line);
-      options.set(key, value_text(node), source + ":" + line);
-    }
-  }
-}
-
-void apply_toml(const std::string& text, const std::string& source, Options& options) {
-  toml::table document;
-  try {
-    document = toml::parse(text, source);
-  } catch (const toml::parse_error& error) {
-    throw UsageError(source + ":" + std::to_string(error.source().begin.line) +
-                     ": not valid TOML: " + std::string(error.description()));
-  }
-  apply_table(document, "", source, options);
-}
 
 // A configuration that cannot be read is a mistake of the command line that named it.
 std::string read_text(const fs::path& path) {
@@ -54,15 +20,32 @@ std::string read_text(const fs::path& path) {
   }
 }
 
-void apply(const std::vector<Assignment>& assignments, Options& options) {
-  for (const Assignment& a : assignments) options.set(a.key, a.value, a.origin);
+std::vector<Assignment> read_toml(const fs::path& file) {
+  return parse_toml(read_text(file), file.string());
+}
+
+/// Takes the last of the "env" keys out of `values` and makes it the configuration's environment,
+/// which decides what other keys there are. The others go.
+void take_env(std::vector<Assignment>& values, RunConfig& config) {
+  std::optional<Assignment> env;
+  for (const Assignment& value : values) {
+    if (value.key == "env") env = value;
+  }
+  if (!env) return;
+  std::erase_if(values, [](const Assignment& value) { return value.key == "env"; });
+  std::string id;
+  Options table;
+  table.add("env", id, {}, "");
+  table.set({*env});
+  config.env = EnvConfig(id);
+  values.insert(values.begin(), *env);
 }
 
 }  // namespace
 
 Options RunConfig::options() {
   Options table;
-  table.add("env", env, {}, "environment id; `costate envs list` shows all");
+  table.add("env", env.id(), "environment id; `costate envs list` shows all");
   table.add("algo", algo, {"ppo"}, "learner");
   table.add("seed", seed, Range::between(0, 9.0e15), "of every random stream of the run");
   table.add("steps", steps, Range::at_least(1), "environment steps in all");
@@ -75,34 +58,33 @@ Options RunConfig::options() {
   runtime.describe(table);
   ppo.describe(table);
   rollouts.describe(table);
+  table.set_prefix("environment.");
+  env.describe(table);
+  table.set_prefix("");
   return table;
 }
 
 RunConfig resolve_config(const std::optional<fs::path>& file,
                          const std::vector<Assignment>& assignments, std::string* origins) {
-  // The environment decides which shipped file is read, and may itself come from any later layer.
-  const std::string text = file ? read_text(*file) : "";
-  RunConfig probe;
-  {
-    Options table = probe.options();
-    if (file) apply_toml(text, file->string(), table);
-    apply(assignments, table);
-  }
-  if (probe.env.empty()) {
-    throw UsageError("no environment: give --env ID (`costate envs list` shows all)");
-  }
-  const EnvSpec spec = make_env(probe.env)->spec();
+  std::vector<Assignment> values;
+  if (file) values = read_toml(*file);
+  values.insert(values.end(), assignments.begin(), assignments.end());
 
   RunConfig config;
+  take_env(values, config);
+  if (config.env.empty()) {
+    throw UsageError("no environment: give --env ID (`costate envs list` shows all)");
+  }
   Options table = config.options();
-  for (const std::string& name : {spec.id, spec.family}) {
+  const std::string family = config.env.make()->spec().family;
+  for (const std::string& name : {config.env.id(), family}) {
     if (const auto shipped = find_data("configs/" + name + ".toml")) {
-      apply_toml(read_text(*shipped), shipped->string(), table);
+      table.set(read_toml(*shipped));
       break;
     }
   }
-  if (file) apply_toml(text, file->string(), table);
-  apply(assignments, table);
+  table.set(values);
+  const EnvSpec spec = config.env.make()->spec();
   // Throws where the policy and the environment, or the network and who computes it, do not fit.
   const ActorCritic policy(config.policy, spec);
   if (config.steps < config.runtime.envs) {
@@ -124,10 +106,12 @@ RunConfig read_run_config(const fs::path& folder, const std::vector<Assignment>&
 
 RunConfig parse_config(const std::string& toml, const std::string& source,
                        const std::vector<Assignment>& assignments) {
+  std::vector<Assignment> values = parse_toml(toml, source);
+  values.insert(values.end(), assignments.begin(), assignments.end());
   RunConfig config;
+  take_env(values, config);
   Options table = config.options();
-  apply_toml(toml, source, table);
-  apply(assignments, table);
+  table.set(values);
   return config;
 }
 

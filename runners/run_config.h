@@ -15,13 +15,14 @@
 #include "agents/ppo.h"
 #include "agents/rollout_logger.h"
 #include "agents/runtime.h"
+#include "envs/env_config.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
 
 namespace costate {
 
 struct RunConfig {
-  std::string env;
+  EnvConfig env;
   std::string algo = "ppo";
   std::int64_t seed = 1;
   std::int64_t steps = 100000;
@@ -32,15 +33,9 @@ struct RunConfig {
   PpoConfig ppo;
   RolloutLogConfig rollouts;
 
-  /// The table of all keys. It points into this object.
+  /// The table of all keys, those of the environment among them. It points into this object. The
+  /// environment itself cannot be changed through it.
   Options options();
-};
-
-/// One value given on the command line: --set KEY=VALUE or a flag that stands for a key.
-struct Assignment {
-  std::string key;
-  std::string value;
-  std::string origin;  ///< such as "--seed", for messages
 };
 
 /// Layers the sources in the order above. Throws UsageError that names source, key and what was

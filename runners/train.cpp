@@ -34,20 +34,12 @@ constexpr Flag kFlags[] = {
     {"--log-rollouts", "rollouts.log", "episodes to log: off, last, sampled or all"},
 };
 
-Assignment parse_set(const std::string& text) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    throw UsageError("--set " + text + ": expected KEY=VALUE");
-  }
-  return {text.substr(0, equals), text.substr(equals + 1), "--set"};
-}
-
 void print_result(const TrainingResult& result, const RunConfig& config, bool json,
                   Console& console) {
   if (json) {
     nlohmann::ordered_json out;
     out["run"] = result.run.string();
-    out["env"] = config.env;
+    out["env"] = config.env.id();
     out["algo"] = config.algo;
     out["policy"] = result.policy;
     out["seed"] = config.seed;
@@ -80,6 +72,7 @@ int run(int argc, char** argv) {
   std::string resume_folder;
   std::string config_file;
   std::vector<std::string> sets;
+  std::vector<std::string> env_sets;
   bool json = false;
   bool quiet = false;
   bool print_config = false;
@@ -88,6 +81,11 @@ int run(int argc, char** argv) {
       "--resume", resume_folder, "run folder to continue; only --steps and --threads may change");
   auto* config_option = app.add_option("--config", config_file, "TOML file with keys as below");
   app.add_option("--set", sets, "KEY=VALUE, one key of the configuration; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option(
+         "--env-set", env_sets,
+         "KEY=VALUE, one option of the environment (`costate envs describe ID` lists them); "
+         "the same as --set environment.KEY=VALUE")
       ->allow_extra_args(false);
   app.add_flag("--json", json, "print the result as one JSON object on standard output");
   app.add_flag("--quiet", quiet, "print warnings and errors only");
@@ -105,7 +103,10 @@ int run(int argc, char** argv) {
   for (const Flag& flag : kFlags) {
     if (app.count(flag.flag) > 0) assignments.push_back({flag.key, given[flag.flag], flag.flag});
   }
-  for (const std::string& text : sets) assignments.push_back(parse_set(text));
+  for (const std::string& text : sets) assignments.push_back(parse_assignment(text, "--set"));
+  for (const std::string& text : env_sets) {
+    assignments.push_back(parse_assignment(text, "--env-set", "environment."));
+  }
 
   const ConsoleOptions console_options{.to_stderr = json, .quiet = quiet};
   if (!resume_folder.empty()) {
@@ -140,7 +141,7 @@ int run(int argc, char** argv) {
   ConsoleOptions options = console_options;
   options.log_file = run_folder::log(folder);
   Console console(options);
-  console.info("training " + config.env + " into " + folder.string());
+  console.info("training " + config.env.id() + " into " + folder.string());
   print_result(train(config, folder, console), config, json, console);
   return 0;
 }

@@ -1,7 +1,6 @@
 #include "runners/trained_run.h"
 
 #include "envs/error.h"
-#include "envs/registry.h"
 #include "logs/checkpoint_file.h"
 #include "logs/run_folder.h"
 
@@ -11,7 +10,7 @@ TrainedRun open_run(const std::filesystem::path& folder) {
   TrainedRun run;
   run.folder = folder;
   run.config = read_run_config(folder);
-  run.spec = make_env(run.config.env)->spec();
+  run.spec = run.config.env.make()->spec();
 
   const auto file = run_folder::last_checkpoint(folder);
   if (!std::filesystem::exists(file)) {

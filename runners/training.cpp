@@ -1,5 +1,6 @@
 #include "runners/training.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -57,7 +58,7 @@ class SignalGuard {
 
 RolloutHeader rollout_header(RunConfig config, const ActorCritic& policy, const VectorEnv& envs) {
   RolloutHeader header;
-  header.env = config.env;
+  header.env = config.env.id();
   header.seed = static_cast<std::uint64_t>(config.seed);
   header.attributes = {{"config", config.options().to_toml(/*results_only=*/true)},
                        {"costate_version", COSTATE_VERSION},
@@ -243,8 +244,9 @@ void check_unchanged(RunConfig config, const Checkpoint& checkpoint, const fs::p
 
 fs::path default_run_folder(const RunConfig& config) {
   const std::string head = config.policy.head == "auto" ? "" : "-" + config.policy.head;
-  const std::string name =
-      config.env + "-" + config.algo + head + "-s" + std::to_string(config.seed);
+  std::string name =
+      config.env.id() + "-" + config.algo + head + "-s" + std::to_string(config.seed);
+  std::ranges::replace(name, '/', '-');
   fs::path run = fs::path("runs") / name;
   for (int i = 2; fs::exists(run); ++i) run = fs::path("runs") / (name + "-" + std::to_string(i));
   return run;

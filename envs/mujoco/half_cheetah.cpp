@@ -18,7 +18,7 @@ class HalfCheetah final : public MujocoEnv {
                    .reward_threshold = 4800.0,
                    .reward = "(x_after - x_before) / dt - 0.1 * sum(action^2), x = rootx position",
                    .termination = "never"},
-                  "half_cheetah.xml", /*frame_skip=*/5) {
+                  {.frame_skip = 5}, "half_cheetah.xml") {
     set_observation_space(joint_state_space(kFirstQpos));
   }
 

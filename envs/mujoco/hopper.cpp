@@ -23,7 +23,7 @@ class Hopper final : public MujocoEnv {
                              "sum(action^2), x = rootx position",
                    .termination = "height (rootz) <= 0.7, |rooty angle| >= 0.2, or an angle or a "
                                   "velocity outside (-100, 100); otherwise healthy"},
-                  "hopper.xml", /*frame_skip=*/4) {
+                  {.frame_skip = 4}, "hopper.xml") {
     set_observation_space(joint_state_space(kFirstQpos));
   }
 

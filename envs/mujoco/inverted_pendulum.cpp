@@ -20,7 +20,7 @@ class InvertedPendulum final : public MujocoEnv {
                    .reward_threshold = 950.0,
                    .reward = "1, or 0 on the step that terminates",
                    .termination = "|hinge angle| > 0.2"},
-                  "inverted_pendulum.xml", /*frame_skip=*/2) {
+                  {.frame_skip = 2}, "inverted_pendulum.xml") {
     set_observation_space(joint_state_space(/*first_qpos=*/0));
   }
 

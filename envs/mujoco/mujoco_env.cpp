@@ -58,15 +58,24 @@ const char* trouble(const mjData& data) {
 
 }  // namespace
 
-MujocoEnv::MujocoEnv(EnvSpec spec, const std::string& model_file, int frame_skip)
-    : simulators_(shared_simulators(asset_path(model_file))),
+void MujocoConfig::describe(Options& options) {
+  options.add("xml_file", xml_file, {},
+              "path of an MJCF model to take in place of the task's own; empty: the task's own");
+  options.add("frame_skip", frame_skip, Range::between(1, 10000),
+              "physics steps in a control step");
+}
+
+MujocoEnv::MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string& asset)
+    : simulators_(shared_simulators(
+          config.xml_file.empty() ? asset_path(asset) : std::filesystem::path(config.xml_file))),
       nq_(static_cast<std::size_t>(model().nq)),
       nv_(static_cast<std::size_t>(model().nv)),
-      state_(1 + nq_ + nv_ + static_cast<std::size_t>(model().na) + nv_),
-      frame_skip_(frame_skip),
+      physics_(1 + nq_ + nv_ + static_cast<std::size_t>(model().na) + nv_),
+      state_(physics_),
+      frame_skip_(static_cast<int>(config.frame_skip)),
       spec_(std::move(spec)) {
   spec_.action = action_space(model());
-  spec_.control_step = model().opt.timestep * frame_skip;
+  spec_.control_step = model().opt.timestep * frame_skip_;
   clear();
   simulators_->add();
 }
@@ -103,6 +112,7 @@ void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work
   }
   double* out = state_.data();
   for (const auto& [part, size] : parts) out = std::copy_n(part, size, out);
+  extract(model(), data, {out, derived_});
   simulators_->give_back(data);
 }
 
@@ -112,7 +122,22 @@ void MujocoEnv::clear() {
 }
 
 void MujocoEnv::forward() {
-  with_simulator({}, [this](mjData& data) { mj_forward(&model(), &data); });
+  with_simulator({}, [this](mjData& data) {
+    // Not computed by mj_forward: what it holds is of another environment.
+    std::fill_n(data.cfrc_ext, 6 * model().nbody, 0.0);
+    mj_forward(&model(), &data);
+  });
+}
+
+void MujocoEnv::keep_derived(std::size_t count) {
+  derived_ = count;
+  state_.resize(physics_ + count);
+}
+
+void MujocoEnv::extract(const mjModel&, mjData&, std::span<double>) const {}
+
+void MujocoEnv::advance(const mjModel& model, mjData& data) const {
+  for (int i = 0; i < frame_skip_; ++i) mj_step(&model, &data);
 }
 
 void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
@@ -167,14 +192,12 @@ void MujocoEnv::simulate(std::span<const float> action) {
   assert(action.size() == static_cast<std::size_t>(model().nu));
   with_simulator(action, [this](mjData& data) {
     const double time = data.time;
-    for (int i = 0; i < frame_skip_; ++i) mj_step(&model(), &data);
+    advance(model(), data);
     if (const char* text = trouble(data)) {
       throw Error(spec_.id + ": simulation failed in the control step at time " +
                   format_number(time) + " s: " + text);
     }
   });
-  // A task that reads contact forces (cfrc_ext) has to call mj_rnePostConstraint here. Those that
-  // read joint states alone do not pay for it.
 }
 
 Space MujocoEnv::joint_state_space(int first_qpos) const {

@@ -5,9 +5,11 @@
 // observed, and what one control step is worth. The control step follows Gymnasium's v5 tasks: ctrl
 // = action (MuJoCo clamps it to ctrlrange inside the actuators), then `frame_skip` times mj_step.
 //
-// Derived quantities (xpos, contact forces, …) lag: after mj_step they belong to the last forward
-// pass inside it, while qpos and qvel are current. The reference reads them as they are, so nothing
-// here calls mj_forward after stepping.
+// An environment keeps its state alone and borrows an mjData to step in, so a task that needs
+// quantities derived from the state (xpos, contact forces, …) copies them while it has one
+// (`extract`). In Gymnasium's tasks these lag: after mj_step they belong to the last forward pass
+// inside it, while qpos and qvel are current. The reference reads them as they are, so nothing here
+// calls mj_forward after stepping.
 #pragma once
 
 #include <limits>
@@ -20,9 +22,18 @@
 
 #include "envs/env.h"
 #include "envs/mujoco/simulators.h"
+#include "envs/options.h"
 #include "envs/random.h"
 
 namespace costate {
+
+/// Options that all tasks on MuJoCo have.
+struct MujocoConfig {
+  std::string xml_file = {};    ///< path of an MJCF model in place of the task's own
+  std::int64_t frame_skip = 1;  ///< physics steps in a control step
+
+  void describe(Options& options);
+};
 
 class MujocoEnv : public Env {
  public:
@@ -41,8 +52,20 @@ class MujocoEnv : public Env {
  protected:
   /// `spec` comes with everything but the spaces and the control step: the action space is read off
   /// the model's actuators, the control step is timestep × frame_skip, and the task sets the
-  /// observation space with set_observation_space(). `model_file` names an asset.
-  MujocoEnv(EnvSpec spec, const std::string& model_file, int frame_skip);
+  /// observation space with set_observation_space(). `asset` names the model that is taken where
+  /// the configuration names none.
+  MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string& asset);
+
+  /// Says how many numbers `extract` keeps. To be called in the constructor of a task that keeps
+  /// some, after which derived() holds zeros.
+  void keep_derived(std::size_t count);
+  /// Copies what the task needs of the quantities that MuJoCo derives from the state. Called after
+  /// every forward pass of a reset, where cfrc_ext is zero, and after every control step.
+  virtual void extract(const mjModel& model, mjData& data, std::span<double> derived) const;
+  /// The physics of one control step: frame_skip times mj_step, unless the task overrides it.
+  virtual void advance(const mjModel& model, mjData& data) const;
+  /// What `extract` kept last; a part of the saved state.
+  std::span<const double> derived() const { return {state_.data() + physics_, derived_}; }
 
   /// Adds the reset noise to qpos, then to qvel; both hold the noise-free start.
   virtual void disturb_start(RandomStream& random, std::span<double> qpos,
@@ -69,12 +92,13 @@ class MujocoEnv : public Env {
   std::span<const double> qpos() const { return {state_.data() + 1, nq_}; }
   std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
   double control_step() const { return spec_.control_step; }
+  int frame_skip() const { return frame_skip_; }
+  const mjModel& model() const { return simulators_->model(); }
 
  private:
-  const mjModel& model() const { return simulators_->model(); }
   std::span<double> mutable_qpos() { return {state_.data() + 1, nq_}; }
   std::span<double> mutable_qvel() { return {state_.data() + 1 + nq_, nv_}; }
-  std::span<double> warm_start() { return {state_.data() + state_.size() - nv_, nv_}; }
+  std::span<double> warm_start() { return {state_.data() + physics_ - nv_, nv_}; }
 
   /// Runs `work` on a borrowed mjData in the present state with these controls, or with zeros where
   /// none are given, and keeps the state in which it leaves it. Throws what `work` throws.
@@ -87,9 +111,11 @@ class MujocoEnv : public Env {
   std::shared_ptr<Simulators> simulators_;
   std::size_t nq_;
   std::size_t nv_;
-  /// All that the next step depends on: [time, qpos, qvel, act, qacc_warmstart]. The last, since
-  /// the solver starts from the last acceleration and stops at a tolerance, so that the result
-  /// depends on where it started.
+  std::size_t physics_;  ///< how many numbers of state_ come before the derived ones
+  std::size_t derived_ = 0;
+  /// All that the next step depends on: [time, qpos, qvel, act, qacc_warmstart, derived]. The warm
+  /// start, since the solver starts from the last acceleration and stops at a tolerance, so that
+  /// the result depends on where it started.
   std::vector<double> state_;
   int frame_skip_;
   EnvSpec spec_;

@@ -23,7 +23,7 @@ class Walker2d final : public MujocoEnv {
                        "sum(action^2), x = rootx position",
              .termination = "height (rootz) outside (0.8, 2) or |rooty angle| >= 1; otherwise "
                             "healthy"},
-            "walker2d.xml", /*frame_skip=*/4) {
+            {.frame_skip = 4}, "walker2d.xml") {
     set_observation_space(joint_state_space(kFirstQpos));
   }
 

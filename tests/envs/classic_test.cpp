@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "envs/env_config.h"
 #include "envs/random.h"
-#include "envs/registry.h"
 
 namespace costate {
 namespace {

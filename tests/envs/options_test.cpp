@@ -210,5 +210,62 @@ TEST_CASE_METHOD(Fixture, "The help has a line for every key, with default, mean
         static_cast<std::ptrdiff_t>(options.all().size()));
 }
 
+struct TaskConfig {
+  Bounds range = {0.7};
+  const std::string env = "Hopper-v5";
+  Options options;
+
+  TaskConfig() {
+    options.set_prefix("environment.");
+    options.add("healthy_range", range, "where the torso has to be");
+    options.set_prefix("");
+    options.add("env", env, "environment");
+  }
+  void set(const std::string& key, const std::string& text) { options.set(key, text, "--set"); }
+};
+
+TEST_CASE_METHOD(TaskConfig, "Bounds are two numbers in order, infinite ones among them") {
+  CHECK(options.find("environment.healthy_range")->default_value == "[0.7, inf]");
+  set("environment.healthy_range", "[-1, 2.5]");
+  CHECK(range.low == -1.0);
+  CHECK(range.high == 2.5);
+  set("environment.healthy_range", "-inf, 3");
+  CHECK(range.low == -std::numeric_limits<double>::infinity());
+  CHECK(range.high == 3.0);
+  CHECK(range.encloses(-1e300));
+  CHECK_FALSE(range.encloses(3.0));
+  for (const char* text : {"[2, 1]", "1", "[1, 2, 3]", "[nan, 1]", "[1, 2", "a, b", ""}) {
+    CHECK_THROWS_WITH(set("environment.healthy_range", text),
+                      Catch::Contains("environment.healthy_range") &&
+                          Catch::Contains("two numbers, the lower one first"));
+  }
+  CHECK(range.high == 3.0);
+  CHECK_THROWS_WITH(set("healthy_range", "[0, 1]"),
+                    Catch::Contains("did you mean \"environment.healthy_range\"?"));
+}
+
+TEST_CASE_METHOD(TaskConfig, "A fixed option takes its own value only") {
+  set("env", "Hopper-v5");
+  set("env", "\"Hopper-v5\"");
+  CHECK_THROWS_WITH(set("env", "Ant-v5"), Catch::Contains("expected Hopper-v5"));
+  CHECK(env == "Hopper-v5");
+}
+
+TEST_CASE("A TOML document becomes assignments that name their lines") {
+  const auto values = parse_toml("a = 1\n[b]\nc = [1.5, inf]\nd = \"x y\"\n", "some.toml");
+  REQUIRE(values.size() == 3);
+  CHECK(values[0].key == "a");
+  CHECK(values[0].origin == "some.toml:1");
+  CHECK(values[1].key == "b.c");
+  CHECK(values[1].origin == "some.toml:3");
+  CHECK(values[2].key == "b.d");
+  CHECK_THROWS_WITH(parse_toml("a = 1\nb = = 2\n", "some.toml"),
+                    Catch::Contains("some.toml:2") && Catch::Contains("not valid TOML"));
+  TaskConfig config;
+  config.options.set(parse_toml("[environment]\nhealthy_range = [1.5, inf]", "some.toml"));
+  CHECK(config.range.low == 1.5);
+  CHECK(config.range.high == std::numeric_limits<double>::infinity());
+}
+
 }  // namespace
 }  // namespace costate

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "envs/env_config.h"
 #include "envs/registry.h"
 
 namespace costate {
@@ -80,7 +81,8 @@ TEST_CASE("The registry knows its environments and names the nearest for others"
   CHECK_THROWS_WITH(make_env("Cartpole-v7"),
                     "unknown environment \"Cartpole-v7\"; did you mean \"CartPole-v1\"?");
   CHECK_THROWS_WITH(make_env("x"), Catch::Contains("`envs list`"));
-  CHECK_THROWS_WITH(register_env("CartPole-v1", nullptr), Catch::Contains("registered already"));
+  CHECK_THROWS_WITH(register_env("CartPole-v1", EnvFactory()),
+                    Catch::Contains("registered already"));
 }
 
 }  // namespace

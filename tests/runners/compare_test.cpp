@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "envs/error.h"
-#include "envs/registry.h"
+#include "envs/env_config.h"
 #include "logs/metrics.h"
 #include "logs/run_folder.h"
 #include "runners/compare_report.h"

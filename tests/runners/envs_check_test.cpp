@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "envs/env_config.h"
+
 using namespace costate;
 
 namespace {

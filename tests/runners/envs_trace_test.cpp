@@ -8,7 +8,7 @@
 #include <string>
 #include <unistd.h>
 
-#include "envs/registry.h"
+#include "envs/env_config.h"
 
 using namespace costate;
 using Catch::Contains;

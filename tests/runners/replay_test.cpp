@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "envs/error.h"
-#include "envs/registry.h"
+#include "envs/env_config.h"
 #include "policies/action_map.h"
 #include "policies/distribution.h"
 #include "runners/replay_check.h"

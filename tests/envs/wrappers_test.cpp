@@ -1,6 +1,4 @@
 // TimeLimit: truncation at exactly the limit, with the step count in the saved state.
-#include "envs/time_limit.h"
-
 #include <array>
 #include <catch2/catch.hpp>
 #include <cstddef>
@@ -8,7 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "envs/registry.h"
+#include "envs/env_config.h"
+#include "envs/wrappers/time_limit.h"
 
 namespace costate {
 namespace {
