@@ -29,6 +29,7 @@ struct RenderOptions {
   /// A camera of the model, for environments that have several; empty: the one that shows the task
   /// best.
   std::string camera;
+  bool shadows = true;  ///< where the renderer can cast them; they take most of its time
 };
 
 }  // namespace costate

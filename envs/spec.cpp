@@ -29,6 +29,12 @@ Space Space::box(std::vector<double> low, std::vector<double> high) {
   return space;
 }
 
+Space Space::picture(int height, int width) {
+  Space space = box(height * width * 3, 0.0, 255.0);
+  space.shape = {height, width, 3};
+  return space;
+}
+
 Space Space::discrete(int n) {
   Space space;
   space.kind = Kind::kDiscrete;

@@ -29,6 +29,8 @@ struct Space {
   static Space box(int n, double low, double high);
   /// A box with bounds of its own for every entry; both vectors have the same length.
   static Space box(std::vector<double> low, std::vector<double> high);
+  /// A picture [height, width, 3] of numbers from 0 to 255.
+  static Space picture(int height, int width);
   static Space discrete(int n);
   static Space multi_discrete(std::vector<int> counts);
   static Space multi_binary(int n);

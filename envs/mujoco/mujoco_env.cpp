@@ -40,6 +40,39 @@ Space action_space(const mjModel& model) {
   return space;
 }
 
+void scale(const mjtNum* from, mjtNum* to, int first, int count, double factor) {
+  for (int i = first; i < first + count; ++i) to[i] = from[i] * factor;
+}
+
+/// Elements of the model that can be scaled one by one.
+struct ScalableArray {
+  const char* what;
+  mjtObj kind;
+  int mjModel::*count;
+  void (*scale)(const mjModel& from, mjModel& to, int i, double factor);
+};
+constexpr ScalableArray kScalable[] = {
+    {"mass", mjOBJ_BODY, &mjModel::nbody,
+     [](const mjModel& from, mjModel& to, int i, double factor) {
+       scale(from.body_mass, to.body_mass, i, 1, factor);
+       scale(from.body_inertia, to.body_inertia, 3 * i, 3, factor);
+     }},
+    {"friction", mjOBJ_GEOM, &mjModel::ngeom,
+     [](const mjModel& from, mjModel& to, int i, double factor) {
+       scale(from.geom_friction, to.geom_friction, 3 * i, 3, factor);
+     }},
+    {"damping", mjOBJ_JOINT, &mjModel::njnt,
+     [](const mjModel& from, mjModel& to, int i, double factor) {
+       const int first = from.jnt_dofadr[i];
+       const int end = i + 1 < from.njnt ? from.jnt_dofadr[i + 1] : from.nv;
+       scale(from.dof_damping, to.dof_damping, first, end - first, factor);
+     }},
+    {"gear", mjOBJ_ACTUATOR, &mjModel::nu,
+     [](const mjModel& from, mjModel& to, int i, double factor) {
+       scale(from.actuator_gear, to.actuator_gear, 6 * i, 6, factor);
+     }},
+};
+
 /// What went wrong, or nullptr. Each of these means that the step is not what the model describes.
 const char* trouble(const mjData& data) {
   constexpr std::array<std::pair<mjtWarning, const char*>, 6> kTroubles = {{
@@ -84,18 +117,18 @@ MujocoEnv::~MujocoEnv() {
   simulators_->remove();
 }
 
-template <class Work>
-void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work) {
+std::array<std::pair<double*, std::size_t>, 5> MujocoEnv::state_parts(mjData& data) const {
+  return {{{&data.time, 1},
+           {data.qpos, nq_},
+           {data.qvel, nv_},
+           {data.act, static_cast<std::size_t>(model().na)},
+           {data.qacc_warmstart, nv_}}};
+}
+
+mjData& MujocoEnv::borrow_simulator(std::span<const float> controls) {
   mjData& data = simulators_->borrow();
-  // The parts of the state, in order.
-  const std::array<std::pair<double*, std::size_t>, 5> parts = {
-      {{&data.time, 1},
-       {data.qpos, nq_},
-       {data.qvel, nv_},
-       {data.act, static_cast<std::size_t>(model().na)},
-       {data.qacc_warmstart, nv_}}};
   const double* in = state_.data();
-  for (const auto& [part, size] : parts) {
+  for (const auto& [part, size] : state_parts(data)) {
     std::copy_n(in, size, part);
     in += size;
   }
@@ -103,6 +136,12 @@ void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work
               static_cast<std::size_t>(model().nu) - controls.size(), 0.0);
   // Those that another environment met are not ours.
   std::fill(std::begin(data.warning), std::end(data.warning), mjWarningStat{});
+  return data;
+}
+
+template <class Work>
+void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work) {
+  mjData& data = borrow_simulator(controls);
   try {
     work(data);
   } catch (...) {
@@ -111,8 +150,63 @@ void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work
     throw;
   }
   double* out = state_.data();
-  for (const auto& [part, size] : parts) out = std::copy_n(part, size, out);
+  for (const auto& [part, size] : state_parts(data)) out = std::copy_n(part, size, out);
   extract(model(), data, {out, derived_});
+  simulators_->give_back(data);
+}
+
+void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
+  if (!renderer_) renderer_ = std::make_unique<Renderer>(model());
+  arrange_picture(renderer_->model());
+  mjData& data = borrow_simulator({});
+  mj_fwdPosition(&model(), &data);
+  try {
+    renderer_->draw(data, options, picture);
+  } catch (...) {
+    simulators_->give_back(data);
+    throw;
+  }
+  simulators_->give_back(data);
+}
+
+void MujocoEnv::arrange_picture(mjModel&) const {}
+
+std::vector<std::string> MujocoEnv::parameter_names() const {
+  std::vector<std::string> names;
+  for (const ScalableArray& array : kScalable) {
+    names.emplace_back(array.what);
+    for (int i = 0; i < model().*array.count; ++i) {
+      if (const char* name = mj_id2name(&model(), array.kind, i);
+          name != nullptr && *name != '\0') {
+        names.push_back(std::string(array.what) + "/" + name);
+      }
+    }
+  }
+  return names;
+}
+
+void MujocoEnv::scale_parameters(std::span<const double> factors) {
+  const mjModel& nominal = simulators_->model();
+  if (!scaled_model_) {
+    scaled_model_.reset(mj_copyModel(nullptr, &nominal));
+    if (!scaled_model_) throw Error("out of memory for a model of " + spec_.id);
+  }
+  mjModel& scaled = *scaled_model_;
+  auto factor = factors.begin();
+  for (const ScalableArray& array : kScalable) {
+    const double of_all = *factor++;
+    for (int i = 0; i < nominal.*array.count; ++i) {
+      double own = of_all;
+      const char* name = mj_id2name(&nominal, array.kind, i);
+      if (name != nullptr && *name != '\0') own *= *factor++;
+      array.scale(nominal, scaled, i, own);
+    }
+  }
+  assert(factor == factors.end());
+  // What MuJoCo derives from these once a model, such as the masses of subtrees.
+  mjData& data = simulators_->borrow();
+  mj_setConst(&scaled, &data);
+  mj_resetData(&scaled, &data);
   simulators_->give_back(data);
 }
 

@@ -12,15 +12,18 @@
 // calls mj_forward after stepping.
 #pragma once
 
+#include <array>
 #include <limits>
 #include <memory>
 #include <mujoco/mujoco.h>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "envs/env.h"
+#include "envs/mujoco/renderer.h"
 #include "envs/mujoco/simulators.h"
 #include "envs/options.h"
 #include "envs/random.h"
@@ -48,6 +51,13 @@ class MujocoEnv : public Env {
   void restore_state(StateReader& reader) final;
   PhysicalState physical_state() const final;
   void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final;
+  void render(const RenderOptions& options, Picture& picture) final;
+  /// "mass", "friction", "damping" and "gear" for all of the model, and "mass/<body>",
+  /// "friction/<geom>", "damping/<joint>" and "gear/<actuator>" for those that have a name. Mass
+  /// scales inertia too, friction all of its coefficients. Two geoms in contact have the larger
+  /// friction of both.
+  std::vector<std::string> parameter_names() const final;
+  void scale_parameters(std::span<const double> factors) final;
 
  protected:
   /// `spec` comes with everything but the spaces and the control step: the action space is read off
@@ -93,7 +103,11 @@ class MujocoEnv : public Env {
   std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
   double control_step() const { return spec_.control_step; }
   int frame_skip() const { return frame_skip_; }
-  const mjModel& model() const { return simulators_->model(); }
+  const mjModel& model() const { return scaled_model_ ? *scaled_model_ : simulators_->model(); }
+
+  /// Moves what belongs to no body, such as a target, to where it is in the present episode, in
+  /// the model of a picture.
+  virtual void arrange_picture(mjModel& model) const;
 
  private:
   std::span<double> mutable_qpos() { return {state_.data() + 1, nq_}; }
@@ -104,11 +118,18 @@ class MujocoEnv : public Env {
   /// none are given, and keeps the state in which it leaves it. Throws what `work` throws.
   template <class Work>
   void with_simulator(std::span<const float> controls, const Work& work);
+  /// The parts of an mjData that the state holds, in order.
+  std::array<std::pair<double*, std::size_t>, 5> state_parts(mjData& data) const;
+  /// An mjData in the present state.
+  mjData& borrow_simulator(std::span<const float> controls);
   /// The state of mj_resetData.
   void clear();
   void forward();
 
   std::shared_ptr<Simulators> simulators_;
+  /// The environment's own, once its parameters were scaled; fits the shared mjData all the same.
+  std::unique_ptr<mjModel, void (*)(mjModel*)> scaled_model_{nullptr, mj_deleteModel};
+  std::unique_ptr<Renderer> renderer_;  ///< once it was drawn
   std::size_t nq_;
   std::size_t nv_;
   std::size_t physics_;  ///< how many numbers of state_ come before the derived ones

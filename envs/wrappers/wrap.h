@@ -1,6 +1,10 @@
 // The wrappers that any environment can be put into, as options.
 //
-// From the inside out: time limit, action repeat. All count in steps of what they wrap.
+// From the inside out: domain randomisation, time limit, action repeat, picture, perturbation of
+// actions and observations, frame stack. Each counts in steps of what it wraps: a time limit of
+// 1000 with actions repeated twice ends after 500 steps of the agent, as in dm_control. The
+// normalisation of observations and rewards is the learner's (agents/runtime.h), which keeps its
+// statistics with the policy.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +13,26 @@
 
 #include "envs/env.h"
 #include "envs/options.h"
+#include "envs/wrappers/perturbation.h"
 
 namespace costate {
 
 struct WrapperConfig {
+  std::string randomize;
   std::int64_t time_limit = -1;
+  std::int64_t action_repeat = 1;
+  std::string pixels;
+  std::string camera;
+  PerturbationConfig perturbation;
+  std::int64_t frame_stack = 1;
 
   void describe(Options& options);
 };
 
 /// `env` in the wrappers that the configuration asks for. Throws UsageError where one does not fit.
 std::unique_ptr<Env> wrap(std::unique_ptr<Env> env, const WrapperConfig& config);
+
+/// "84x84" as {width 84, height 84}. Throws UsageError that names `key`.
+RenderOptions parse_picture_size(const std::string& text, const std::string& key);
 
 }  // namespace costate
