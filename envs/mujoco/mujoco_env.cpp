@@ -171,13 +171,23 @@ void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
 
 void MujocoEnv::arrange_picture(mjModel&) const {}
 
+namespace {
+
+/// The name under which element i can be scaled alone, or nullptr. The world is no body of weight.
+const char* scalable_name(const mjModel& model, const ScalableArray& array, int i) {
+  if (array.kind == mjOBJ_BODY && i == 0) return nullptr;
+  const char* name = mj_id2name(&model, array.kind, i);
+  return name != nullptr && *name != '\0' ? name : nullptr;
+}
+
+}  // namespace
+
 std::vector<std::string> MujocoEnv::parameter_names() const {
   std::vector<std::string> names;
   for (const ScalableArray& array : kScalable) {
     names.emplace_back(array.what);
     for (int i = 0; i < model().*array.count; ++i) {
-      if (const char* name = mj_id2name(&model(), array.kind, i);
-          name != nullptr && *name != '\0') {
+      if (const char* name = scalable_name(model(), array, i)) {
         names.push_back(std::string(array.what) + "/" + name);
       }
     }
@@ -197,8 +207,7 @@ void MujocoEnv::scale_parameters(std::span<const double> factors) {
     const double of_all = *factor++;
     for (int i = 0; i < nominal.*array.count; ++i) {
       double own = of_all;
-      const char* name = mj_id2name(&nominal, array.kind, i);
-      if (name != nullptr && *name != '\0') own *= *factor++;
+      if (scalable_name(nominal, array, i) != nullptr) own *= *factor++;
       array.scale(nominal, scaled, i, own);
     }
   }
