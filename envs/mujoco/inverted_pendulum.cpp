@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "envs/mujoco/mujoco_env.h"
+#include "envs/mujoco/task_options.h"
 #include "envs/mujoco/tasks.h"
 
 namespace costate {
@@ -10,7 +11,7 @@ namespace {
 
 class InvertedPendulum final : public MujocoEnv {
  public:
-  InvertedPendulum()
+  explicit InvertedPendulum(const InvertedPendulumConfig& config)
       : MujocoEnv({.id = "InvertedPendulum-v5",
                    .family = "mujoco",
                    .summary = "Balance a pole on a cart by pushing the cart",
@@ -20,15 +21,17 @@ class InvertedPendulum final : public MujocoEnv {
                    .reward_threshold = 950.0,
                    .reward = "1, or 0 on the step that terminates",
                    .termination = "|hinge angle| > 0.2"},
-                  {.frame_skip = 2}, "inverted_pendulum.xml") {
+                  config, "inverted_pendulum.xml"),
+        reset_noise_scale_(config.reset_noise_scale) {
+    require_at_least(2, 2);
     set_observation_space(joint_state_space(/*first_qpos=*/0));
   }
 
  private:
   void disturb_start(RandomStream& random, std::span<double> qpos,
                      std::span<double> qvel) const override {
-    add_uniform_noise(random, qpos, 0.01);
-    add_uniform_noise(random, qvel, 0.01);
+    add_uniform_noise(random, qpos, reset_noise_scale_);
+    add_uniform_noise(random, qvel, reset_noise_scale_);
   }
 
   void observe(std::span<double> observation) const override {
@@ -41,12 +44,19 @@ class InvertedPendulum final : public MujocoEnv {
     const bool fallen = std::abs(qpos()[1]) > 0.2;
     return {.reward = fallen ? 0.0 : 1.0, .terminated = fallen};
   }
+
+  double reset_noise_scale_;
 };
 
 }  // namespace
 
-std::unique_ptr<Env> make_inverted_pendulum() {
-  return std::make_unique<InvertedPendulum>();
+void InvertedPendulumConfig::describe(Options& options) {
+  MujocoConfig::describe(options);
+  add_reset_noise_scale(options, reset_noise_scale);
+}
+
+std::unique_ptr<Env> make_inverted_pendulum(const InvertedPendulumConfig& config) {
+  return std::make_unique<InvertedPendulum>(config);
 }
 
 }  // namespace costate

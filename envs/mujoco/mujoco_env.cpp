@@ -285,9 +285,13 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
     std::ranges::copy(start->qvel, mutable_qvel().begin());
   }
   forward();
-  // mj_forward leaves its acceleration as the next warm start. A given state promises a zero one;
-  // the noise-free start is a reset like any other and keeps it.
-  if (start) std::ranges::fill(warm_start(), 0.0);
+  // mj_forward leaves its acceleration as the next warm start, and rounds quaternions by
+  // normalising them once more. A given state promises a zero warm start and its very numbers; the
+  // noise-free start is a reset like any other.
+  if (start) {
+    std::ranges::copy(start->qpos, mutable_qpos().begin());
+    std::ranges::fill(warm_start(), 0.0);
+  }
   observe(observation);
 }
 
@@ -303,38 +307,94 @@ void MujocoEnv::simulate(std::span<const float> action) {
   });
 }
 
-Space MujocoEnv::joint_state_space(int first_qpos) const {
+std::vector<std::string> MujocoEnv::joint_state_labels(int first_qpos) const {
   std::vector<std::string> labels;
-  for (int i = first_qpos; i < model().njnt; ++i) {
-    labels.push_back(name_of(model(), mjOBJ_JOINT, i) +
-                     (is_slide(model(), i) ? " position (m)" : " angle (rad)"));
-  }
+  std::vector<std::string> velocities;
   for (int i = 0; i < model().njnt; ++i) {
-    labels.push_back(name_of(model(), mjOBJ_JOINT, i) +
-                     (is_slide(model(), i) ? " velocity (m/s)" : " angular velocity (rad/s)"));
+    const std::string joint = name_of(model(), mjOBJ_JOINT, i);
+    const int type = model().jnt_type[i];
+    if (type == mjJNT_SLIDE) {
+      labels.push_back(joint + " position (m)");
+      velocities.push_back(joint + " velocity (m/s)");
+    } else if (type == mjJNT_HINGE) {
+      labels.push_back(joint + " angle (rad)");
+      velocities.push_back(joint + " angular velocity (rad/s)");
+    } else {
+      if (type == mjJNT_FREE) {
+        for (const char* axis : {" x", " y", " z"}) {
+          labels.push_back(joint + axis + " position (m)");
+          velocities.push_back(joint + axis + " velocity (m/s)");
+        }
+      }
+      for (const char* part : {"w", "x", "y", "z"}) labels.push_back(joint + " quaternion " + part);
+      for (const char* axis : {" x", " y", " z"}) {
+        velocities.push_back(joint + axis + " angular velocity (rad/s)");
+      }
+    }
   }
+  labels.erase(labels.begin(), labels.begin() + first_qpos);
+  labels.insert(labels.end(), velocities.begin(), velocities.end());
+  return labels;
+}
+
+Space MujocoEnv::joint_state_space(int first_qpos) const {
+  return unbounded_space(joint_state_labels(first_qpos));
+}
+
+std::span<double> MujocoEnv::copy_joint_state(std::span<double> observation, int first_qpos,
+                                              double velocity_limit) const {
+  const auto positions = qpos().subspan(static_cast<std::size_t>(first_qpos));
+  assert(observation.size() >= positions.size() + qvel().size());
+  auto out = std::copy(positions.begin(), positions.end(), observation.begin());
+  for (const double velocity : qvel())
+    *out++ = std::clamp(velocity, -velocity_limit, velocity_limit);
+  return {out, observation.end()};
+}
+
+int MujocoEnv::find(mjtObj kind, const std::string& name) const {
+  const int id = mj_name2id(&model(), kind, name.c_str());
+  if (id < 0) {
+    throw UsageError(spec_.id + ": the model has no " + mju_type2Str(kind) + " \"" + name + "\"");
+  }
+  return id;
+}
+
+std::string MujocoEnv::name(mjtObj kind, int index) const {
+  return name_of(model(), kind, index);
+}
+
+void MujocoEnv::require_at_least(int nq, int nv) const {
+  if (model().nq < nq || model().nv < nv) {
+    throw UsageError(spec_.id + ": the task needs a model with at least " + std::to_string(nq) +
+                     " qpos and " + std::to_string(nv) + " qvel, got " +
+                     std::to_string(model().nq) + " and " + std::to_string(model().nv));
+  }
+}
+
+Space unbounded_space(std::vector<std::string> labels) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   Space space = Space::box(static_cast<int>(labels.size()), -kInfinity, kInfinity);
   space.labels = std::move(labels);
   return space;
 }
 
-void MujocoEnv::copy_joint_state(std::span<double> observation, int first_qpos,
-                                 double velocity_limit) const {
-  const auto positions = qpos().subspan(static_cast<std::size_t>(first_qpos));
-  assert(observation.size() == positions.size() + qvel().size());
-  auto out = std::copy(positions.begin(), positions.end(), observation.begin());
-  for (const double velocity : qvel())
-    *out++ = std::clamp(velocity, -velocity_limit, velocity_limit);
-}
-
 void add_uniform_noise(RandomStream& random, std::span<double> values, double half_width) {
   for (double& value : values) value += random.uniform(-half_width, half_width);
 }
 
-double sum_of_squares(std::span<const float> action) {
+void add_gaussian_noise(RandomStream& random, std::span<double> values, double deviation) {
+  for (double& value : values) value += deviation * random.normal();
+}
+
+double sum_of_squares(std::span<const float> values) {
   double sum = 0.0;
-  for (const double a : action) sum += a * a;
+  for (const double x : values) sum += x * x;
+  return sum;
+}
+
+double sum_of_squares(std::span<const double> values) {
+  double sum = 0.0;
+  for (const double x : values) sum += x * x;
   return sum;
 }
 

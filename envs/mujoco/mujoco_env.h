@@ -93,11 +93,23 @@ class MujocoEnv : public Env {
   void simulate(std::span<const float> action);
 
   void set_observation_space(Space space) { spec_.observation = std::move(space); }
-  /// An unbounded box for `copy_joint_state`, labelled with the names of the model's joints.
+  /// What copy_joint_state writes: the names of the model's joints with units.
+  std::vector<std::string> joint_state_labels(int first_qpos) const;
+  /// An unbounded box for `copy_joint_state`.
   Space joint_state_space(int first_qpos) const;
-  /// Writes qpos from entry `first_qpos` on, then qvel clipped to ±velocity_limit.
-  void copy_joint_state(std::span<double> observation, int first_qpos,
-                        double velocity_limit = std::numeric_limits<double>::infinity()) const;
+  /// Writes qpos from entry `first_qpos` on, then qvel clipped to ±velocity_limit, and returns what
+  /// is left of the observation.
+  std::span<double> copy_joint_state(
+      std::span<double> observation, int first_qpos,
+      double velocity_limit = std::numeric_limits<double>::infinity()) const;
+
+  /// The index of a body, site, … of the model. Throws UsageError where it has none of that name.
+  int find(mjtObj kind, const std::string& name) const;
+  /// The name, or "unnamed <index>".
+  std::string name(mjtObj kind, int index) const;
+  /// For tasks that look into qpos and qvel: throws UsageError where a model of the user's has
+  /// fewer entries.
+  void require_at_least(int nq, int nv) const;
 
   std::span<const double> qpos() const { return {state_.data() + 1, nq_}; }
   std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
@@ -142,10 +154,17 @@ class MujocoEnv : public Env {
   EnvSpec spec_;
 };
 
+/// An unbounded box with an entry for each label.
+Space unbounded_space(std::vector<std::string> labels);
+
 /// Adds to each value a number of its own, uniform on [−half_width, half_width).
 void add_uniform_noise(RandomStream& random, std::span<double> values, double half_width);
 
-/// Σ aᵢ², in double.
-double sum_of_squares(std::span<const float> action);
+/// The same with Gaussian numbers.
+void add_gaussian_noise(RandomStream& random, std::span<double> values, double deviation);
+
+/// Σ xᵢ², in double.
+double sum_of_squares(std::span<const float> values);
+double sum_of_squares(std::span<const double> values);
 
 }  // namespace costate

@@ -61,8 +61,11 @@ struct Driver {
 };
 
 using Maker = std::unique_ptr<Env> (*)();
-constexpr std::array<Maker, 4> kMakers = {make_half_cheetah, make_hopper, make_walker2d,
-                                          make_inverted_pendulum};
+const Maker half_cheetah = [] { return make_half_cheetah({}); };
+const Maker hopper = [] { return make_hopper({}); };
+const Maker walker2d = [] { return make_walker2d({}); };
+const Maker inverted_pendulum = [] { return make_inverted_pendulum({}); };
+const std::array<Maker, 4> kMakers = {half_cheetah, hopper, walker2d, inverted_pendulum};
 
 /// A folder of this process alone: tests may run at the same time.
 std::filesystem::path own_folder() {
@@ -128,7 +131,7 @@ TEST_CASE("resets add noise to qpos, then to qvel, from the seed's stream") {
 }
 
 TEST_CASE("HalfCheetah's observation and reward follow from qpos and qvel") {
-  Driver driver(make_half_cheetah());
+  Driver driver(half_cheetah());
   RandomStream random(1);
   driver.env->reset(1, driver.observation);
   for (int i = 0; i < 200; ++i) {
@@ -148,7 +151,7 @@ TEST_CASE("HalfCheetah's observation and reward follow from qpos and qvel") {
 
 TEST_CASE("Hopper's and Walker2d's observations and rewards follow from qpos and qvel") {
   for (const bool walker : {false, true}) {
-    Driver driver(walker ? make_walker2d() : make_hopper());
+    Driver driver(walker ? walker2d() : hopper());
     INFO(driver.env->spec().id);
     RandomStream random(2);
     driver.env->reset(1, driver.observation);
@@ -192,26 +195,26 @@ TEST_CASE("tasks terminate at their boundaries") {
   const std::vector<double> rest9(9, 0.0);
   // Free fall over 8 ms takes off 0.31 mm and turns nothing, so 1 mm around a bound is decisive.
   // The hopper's legs are folded away from the floor.
-  CHECK_FALSE(terminates(make_hopper, {0, 0.7015, 0, -1.5, -2.5, 0}, rest6));
-  CHECK(terminates(make_hopper, {0, 0.6995, 0, -1.5, -2.5, 0}, rest6));
+  CHECK_FALSE(terminates(hopper, {0, 0.7015, 0, -1.5, -2.5, 0}, rest6));
+  CHECK(terminates(hopper, {0, 0.6995, 0, -1.5, -2.5, 0}, rest6));
   for (const double sign : {1.0, -1.0}) {
-    CHECK_FALSE(terminates(make_hopper, {0, 4, sign * 0.1999, 0, 0, 0}, rest6));
-    CHECK(terminates(make_hopper, {0, 4, sign * 0.2001, 0, 0, 0}, rest6));
+    CHECK_FALSE(terminates(hopper, {0, 4, sign * 0.1999, 0, 0, 0}, rest6));
+    CHECK(terminates(hopper, {0, 4, sign * 0.2001, 0, 0, 0}, rest6));
     // Angles and velocities outside (−100, 100); one that terminates no other way.
-    CHECK_FALSE(terminates(make_hopper, {0, 4, 0, 0, 0, 0}, {sign * 99, 0, 0, 0, 0, 0}));
-    CHECK(terminates(make_hopper, {0, 4, 0, 0, 0, 0}, {sign * 101, 0, 0, 0, 0, 0}));
-    CHECK_FALSE(terminates(make_walker2d, {0, 1.9, sign * 0.999, 0, 0, 0, 0, 0, 0}, rest9));
-    CHECK(terminates(make_walker2d, {0, 1.9, sign * 1.001, 0, 0, 0, 0, 0, 0}, rest9));
-    CHECK_FALSE(terminates(make_inverted_pendulum, {0, sign * 0.19}, {0, 0}));
-    CHECK(terminates(make_inverted_pendulum, {0, sign * 0.201}, {0, 0}));
+    CHECK_FALSE(terminates(hopper, {0, 4, 0, 0, 0, 0}, {sign * 99, 0, 0, 0, 0, 0}));
+    CHECK(terminates(hopper, {0, 4, 0, 0, 0, 0}, {sign * 101, 0, 0, 0, 0, 0}));
+    CHECK_FALSE(terminates(walker2d, {0, 1.9, sign * 0.999, 0, 0, 0, 0, 0, 0}, rest9));
+    CHECK(terminates(walker2d, {0, 1.9, sign * 1.001, 0, 0, 0, 0, 0, 0}, rest9));
+    CHECK_FALSE(terminates(inverted_pendulum, {0, sign * 0.19}, {0, 0}));
+    CHECK(terminates(inverted_pendulum, {0, sign * 0.201}, {0, 0}));
   }
   // A hopper may be anywhere along x, and as high as it likes.
-  CHECK_FALSE(terminates(make_hopper, {1000, 1000, 0, 0, 0, 0}, rest6));
-  CHECK_FALSE(terminates(make_walker2d, {0, 1.9995, 0, 0, 0, 0, 0, 0, 0}, rest9));
-  CHECK(terminates(make_walker2d, {0, 2.001, 0, 0, 0, 0, 0, 0, 0}, rest9));
-  CHECK(terminates(make_walker2d, {0, 0.799, 0, -1.5, -2.5, 0, -1.5, -2.5, 0}, rest9));
+  CHECK_FALSE(terminates(hopper, {1000, 1000, 0, 0, 0, 0}, rest6));
+  CHECK_FALSE(terminates(walker2d, {0, 1.9995, 0, 0, 0, 0, 0, 0, 0}, rest9));
+  CHECK(terminates(walker2d, {0, 2.001, 0, 0, 0, 0, 0, 0, 0}, rest9));
+  CHECK(terminates(walker2d, {0, 0.799, 0, -1.5, -2.5, 0, -1.5, -2.5, 0}, rest9));
 
-  Driver pendulum(make_inverted_pendulum());
+  Driver pendulum(inverted_pendulum());
   pendulum.start_at({0, 0.1}, {0, 0});
   CHECK(pendulum.step().reward == 1.0);
   pendulum.start_at({0, 0.3}, {0, 0});
@@ -220,17 +223,17 @@ TEST_CASE("tasks terminate at their boundaries") {
 
 TEST_CASE("bodies in free fall follow the closed form") {
   // RK4 is exact for a constant acceleration.
-  Driver hopper(make_hopper());
-  hopper.start_at({0, 20, 0.1, -0.4, -0.7, 0.2}, std::vector<double>(6, 0.0));
-  for (int i = 0; i < 50; ++i) hopper.step();
+  Driver falling(hopper());
+  falling.start_at({0, 20, 0.1, -0.4, -0.7, 0.2}, std::vector<double>(6, 0.0));
+  for (int i = 0; i < 50; ++i) falling.step();
   const double t = 50 * 0.008;
-  CHECK(hopper.qpos()[1] == Approx(20 - 0.5 * 9.81 * t * t).epsilon(1e-9));
-  CHECK(hopper.qvel()[1] == Approx(-9.81 * t).epsilon(1e-9));
-  CHECK(hopper.qpos()[3] == Approx(-0.4).epsilon(1e-9));
-  CHECK(hopper.qvel()[4] == Approx(0.0).margin(1e-9));
+  CHECK(falling.qpos()[1] == Approx(20 - 0.5 * 9.81 * t * t).epsilon(1e-9));
+  CHECK(falling.qvel()[1] == Approx(-9.81 * t).epsilon(1e-9));
+  CHECK(falling.qpos()[3] == Approx(-0.4).epsilon(1e-9));
+  CHECK(falling.qvel()[4] == Approx(0.0).margin(1e-9));
 
   // Semi-implicit Euler: v_n = −g·n·h, z_n = z_0 − g·h²·n(n+1)/2. Springs are at rest.
-  Driver cheetah(make_half_cheetah());
+  Driver cheetah(half_cheetah());
   std::vector<double> start(9, 0.0);
   start[1] = 20;
   cheetah.start_at(start, std::vector<double>(9, 0.0));
@@ -279,7 +282,7 @@ TEST_CASE("InvertedPendulum agrees with a cart-pole integrated from its Lagrangi
     return next;
   };
 
-  Driver driver(make_inverted_pendulum());
+  Driver driver(inverted_pendulum());
   State state = {0.05, 0.1, -0.2, -0.3};
   driver.start_at({state[0], state[1]}, {state[2], state[3]});
   RandomStream random(3);
@@ -328,8 +331,8 @@ TEST_CASE("saving and restoring in mid-episode is bit-exact, with contacts") {
 }
 
 TEST_CASE("a given start leaves no trace of what was before") {
-  Driver used(make_half_cheetah());
-  Driver fresh(make_half_cheetah());
+  Driver used(half_cheetah());
+  Driver fresh(half_cheetah());
   RandomStream random(5);
   used.env->reset(1, used.observation);
   for (int i = 0; i < 50; ++i) used.step_randomly(random);
@@ -395,7 +398,7 @@ TEST_CASE("an environment of a model that is loaded takes less than 300 kB") {
 }
 
 TEST_CASE("a diverging simulation is an Error and can be reset") {
-  Driver driver(make_half_cheetah());
+  Driver driver(half_cheetah());
   std::vector<double> speeds(9, 0.0);
   speeds[3] = 1e11;
   driver.start_at(std::vector<double>(9, 0.0), speeds);
