@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "envs/classic/register.h"
+#include "envs/dmc/register.h"
 #include "envs/mujoco/register.h"
 
 namespace costate {
@@ -27,6 +28,7 @@ Table& table() {
 void ensure_registered() {
   static const bool done = [] {
     register_classic_control();
+    register_dmc();
     register_mujoco();
     return true;
   }();

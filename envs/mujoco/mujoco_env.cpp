@@ -196,7 +196,7 @@ std::vector<std::string> MujocoEnv::parameter_names() const {
 }
 
 void MujocoEnv::scale_parameters(std::span<const double> factors) {
-  const mjModel& nominal = simulators_->model();
+  const mjModel& nominal = nominal_model();
   if (!scaled_model_) {
     scaled_model_.reset(mj_copyModel(nullptr, &nominal));
     if (!scaled_model_) throw Error("out of memory for a model of " + spec_.id);
@@ -224,12 +224,23 @@ void MujocoEnv::clear() {
   std::copy_n(model().qpos0, nq_, mutable_qpos().begin());
 }
 
-void MujocoEnv::forward() {
-  with_simulator({}, [this](mjData& data) {
-    // Not computed by mj_forward: what it holds is of another environment.
-    std::fill_n(data.cfrc_ext, 6 * model().nbody, 0.0);
-    mj_forward(&model(), &data);
-  });
+void MujocoEnv::start_episode(RandomStream& random, const mjModel&, mjData& data,
+                              std::span<double>) const {
+  disturb_start(random, {data.qpos, nq_}, {data.qvel, nv_});
+}
+
+void MujocoEnv::disturb_start(RandomStream&, std::span<double>, std::span<double>) const {}
+
+void MujocoEnv::first_forward(const mjModel& model, mjData& data) const {
+  // Not computed by mj_forward: what it holds is of another environment.
+  std::fill_n(data.cfrc_ext, 6 * model.nbody, 0.0);
+  mj_forward(&model, &data);
+}
+
+void MujocoEnv::edit_model(void (*edit)(mjModel& model)) {
+  edited_model_.reset(mj_copyModel(nullptr, &simulators_->model()));
+  if (!edited_model_) throw Error("out of memory for a model of " + spec_.id);
+  edit(*edited_model_);
 }
 
 void MujocoEnv::keep_derived(std::size_t count) {
@@ -246,8 +257,10 @@ void MujocoEnv::advance(const mjModel& model, mjData& data) const {
 void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
   clear();
   RandomStream random(seed);
-  disturb_start(random, mutable_qpos(), mutable_qvel());
-  forward();
+  with_simulator({}, [&](mjData& data) {
+    start_episode(random, model(), data, std::span(state_).subspan(physics_));
+    first_forward(model(), data);
+  });
   observe(observation);
 }
 
@@ -284,7 +297,7 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
     std::ranges::copy(start->qpos, mutable_qpos().begin());
     std::ranges::copy(start->qvel, mutable_qvel().begin());
   }
-  forward();
+  with_simulator({}, [this](mjData& data) { first_forward(model(), data); });
   // mj_forward leaves its acceleration as the next warm start, and rounds quaternions by
   // normalising them once more. A given state promises a zero warm start and its very numbers; the
   // noise-free start is a reset like any other.

@@ -77,9 +77,15 @@ class MujocoEnv : public Env {
   /// What `extract` kept last; a part of the saved state.
   std::span<const double> derived() const { return {state_.data() + physics_, derived_}; }
 
+  /// Draws the start of an episode: `data` holds the noise-free one, `derived` zeros. Calls
+  /// disturb_start, unless the task overrides it.
+  virtual void start_episode(RandomStream& random, const mjModel& model, mjData& data,
+                             std::span<double> derived) const;
   /// Adds the reset noise to qpos, then to qvel; both hold the noise-free start.
   virtual void disturb_start(RandomStream& random, std::span<double> qpos,
-                             std::span<double> qvel) const = 0;
+                             std::span<double> qvel) const;
+  /// The forward pass at the start of an episode: mj_forward, unless the task overrides it.
+  virtual void first_forward(const mjModel& model, mjData& data) const;
   /// Writes the observation of the present state.
   virtual void observe(std::span<double> observation) const = 0;
   /// Simulates one control step with `simulate` and judges it. `truncated` stays false: time limits
@@ -115,7 +121,10 @@ class MujocoEnv : public Env {
   std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
   double control_step() const { return spec_.control_step; }
   int frame_skip() const { return frame_skip_; }
-  const mjModel& model() const { return scaled_model_ ? *scaled_model_ : simulators_->model(); }
+  const mjModel& model() const { return scaled_model_ ? *scaled_model_ : nominal_model(); }
+
+  /// Makes the model the task's own, other than its file has it. To be called in the constructor.
+  void edit_model(void (*edit)(mjModel& model));
 
   /// Moves what belongs to no body, such as a target, to where it is in the present episode, in
   /// the model of a picture.
@@ -136,11 +145,16 @@ class MujocoEnv : public Env {
   mjData& borrow_simulator(std::span<const float> controls);
   /// The state of mj_resetData.
   void clear();
-  void forward();
+  const mjModel& nominal_model() const {
+    return edited_model_ ? *edited_model_ : simulators_->model();
+  }
 
   std::shared_ptr<Simulators> simulators_;
-  /// The environment's own, once its parameters were scaled; fits the shared mjData all the same.
-  std::unique_ptr<mjModel, void (*)(mjModel*)> scaled_model_{nullptr, mj_deleteModel};
+  // The environment's own, where the task edits it and once its parameters were scaled. They fit
+  // the shared mjData all the same.
+  using Model = std::unique_ptr<mjModel, void (*)(mjModel*)>;
+  Model edited_model_{nullptr, mj_deleteModel};
+  Model scaled_model_{nullptr, mj_deleteModel};
   std::unique_ptr<Renderer> renderer_;  ///< once it was drawn
   std::size_t nq_;
   std::size_t nv_;
