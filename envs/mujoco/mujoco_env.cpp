@@ -365,7 +365,8 @@ std::span<double> MujocoEnv::copy_joint_state(std::span<double> observation, int
 }
 
 int MujocoEnv::find(mjtObj kind, const std::string& name) const {
-  const int id = mj_name2id(&model(), kind, name.c_str());
+  // MuJoCo takes "" for the name of what has none.
+  const int id = name.empty() ? -1 : mj_name2id(&model(), kind, name.c_str());
   if (id < 0) {
     throw UsageError(spec_.id + ": the model has no " + mju_type2Str(kind) + " \"" + name + "\"");
   }
