@@ -89,6 +89,11 @@ double squares(const std::vector<float>& action) {
   return sum;
 }
 
+double squared_forces(const Bare& bare) {
+  return std::inner_product(bare.d.cfrc_ext, bare.d.cfrc_ext + 6 * bare.m.nbody, bare.d.cfrc_ext,
+                            0.0);
+}
+
 /// What a task should make of the present mjData; `x_before` is `position` before the step.
 struct Truth {
   std::function<double(const Bare&)> position = [](const Bare& bare) { return bare.d.qpos[0]; };
@@ -101,6 +106,7 @@ struct Truth {
 struct Met {
   int terminated = 0;
   int not_terminated = 0;
+  int touching = 0;  ///< steps after which there are external forces
 };
 
 void require_close(double actual, double expected) {
@@ -147,6 +153,7 @@ Met compare(std::unique_ptr<Env> env, const std::string& asset, int frame_skip, 
       require_close(result.reward, truth.reward(bare, x_before, action));
       REQUIRE(result.terminated == truth.terminated(bare));
       ++(result.terminated ? met.terminated : met.not_terminated);
+      met.touching += squared_forces(bare) > 1.0 ? 1 : 0;
     }
   }
   return met;
@@ -179,11 +186,6 @@ Truth humanoid_observations(const HumanoidObservationConfig& parts, int first_qp
                 return row;
               },
           .reward = {}};
-}
-
-double squared_forces(const Bare& bare) {
-  return std::inner_product(bare.d.cfrc_ext, bare.d.cfrc_ext + 6 * bare.m.nbody, bare.d.cfrc_ext,
-                            0.0);
 }
 
 }  // namespace
@@ -325,7 +327,7 @@ TEST_CASE("Ant agrees with a bare simulation, whatever its options") {
         .terminated =
             [=](const Bare& bare) { return c.terminate_when_unhealthy && !healthy(bare); }};
   };
-  compare(make_ant({}), "ant.xml", 5, truth({}, 0.05, 1, 2));
+  CHECK(compare(make_ant({}), "ant.xml", 5, truth({}, 0.05, 1, 2)).touching > 0);
 
   AntConfig config;
   config.frame_skip = 2;
@@ -370,6 +372,7 @@ TEST_CASE("Humanoid agrees with a bare simulation, whatever its options") {
     return t;
   };
   const Met met = compare(make_humanoid({}), "humanoid.xml", 5, truth({}, 0.015, 2), 60);
+  CHECK(met.touching > 0);
   CHECK(met.terminated > 0);
   CHECK(met.not_terminated > 0);
 
@@ -404,7 +407,8 @@ TEST_CASE("HumanoidStandup agrees with a bare simulation, whatever its options")
     };
     return t;
   };
-  compare(make_humanoid_standup({}), "humanoid_standup.xml", 5, truth({}, 2), 30);
+  CHECK(compare(make_humanoid_standup({}), "humanoid_standup.xml", 5, truth({}, 2), 30).touching >
+        0);
   HumanoidStandupConfig config;
   config.frame_skip = 2;
   config.uph_cost_weight = 0.1;
@@ -506,4 +510,324 @@ TEST_CASE("InvertedDoublePendulum agrees with a bare simulation, whatever its op
   config.frame_skip = 2;
   config.healthy_reward = 3.0;
   compare(make_inverted_double_pendulum(config), "inverted_double_pendulum.xml", 2, truth(3.0));
+}
+
+TEST_CASE("the tasks have Gymnasium's options with its defaults") {
+  // Beside xml_file, which every one has.
+  const std::map<std::string, std::map<std::string, std::string>> facts = {
+      {"HalfCheetah-v5",
+       {{"frame_skip", "5"},
+        {"forward_reward_weight", "1.0"},
+        {"ctrl_cost_weight", "0.1"},
+        {"reset_noise_scale", "0.1"},
+        {"exclude_current_positions_from_observation", "true"}}},
+      {"Hopper-v5",
+       {{"frame_skip", "4"},
+        {"forward_reward_weight", "1.0"},
+        {"ctrl_cost_weight", "0.001"},
+        {"healthy_reward", "1.0"},
+        {"terminate_when_unhealthy", "true"},
+        {"healthy_state_range", "[-100.0, 100.0]"},
+        {"healthy_z_range", "[0.7, inf]"},
+        {"healthy_angle_range", "[-0.2, 0.2]"},
+        {"reset_noise_scale", "0.005"},
+        {"exclude_current_positions_from_observation", "true"}}},
+      {"Walker2d-v5",
+       {{"frame_skip", "4"},
+        {"forward_reward_weight", "1.0"},
+        {"ctrl_cost_weight", "0.001"},
+        {"healthy_reward", "1.0"},
+        {"terminate_when_unhealthy", "true"},
+        {"healthy_z_range", "[0.8, 2.0]"},
+        {"healthy_angle_range", "[-1.0, 1.0]"},
+        {"reset_noise_scale", "0.005"},
+        {"exclude_current_positions_from_observation", "true"}}},
+      {"Swimmer-v5",
+       {{"frame_skip", "4"},
+        {"forward_reward_weight", "1.0"},
+        {"ctrl_cost_weight", "1e-04"},
+        {"reset_noise_scale", "0.1"},
+        {"exclude_current_positions_from_observation", "true"}}},
+      {"Ant-v5",
+       {{"frame_skip", "5"},
+        {"forward_reward_weight", "1.0"},
+        {"ctrl_cost_weight", "0.5"},
+        {"contact_cost_weight", "5e-04"},
+        {"healthy_reward", "1.0"},
+        {"main_body", "\"1\""},
+        {"terminate_when_unhealthy", "true"},
+        {"healthy_z_range", "[0.2, 1.0]"},
+        {"contact_force_range", "[-1.0, 1.0]"},
+        {"reset_noise_scale", "0.1"},
+        {"exclude_current_positions_from_observation", "true"},
+        {"include_cfrc_ext_in_observation", "true"}}},
+      {"Humanoid-v5",
+       {{"frame_skip", "5"},
+        {"forward_reward_weight", "1.25"},
+        {"ctrl_cost_weight", "0.1"},
+        {"contact_cost_weight", "5e-07"},
+        {"contact_cost_range", "[-inf, 10.0]"},
+        {"healthy_reward", "5.0"},
+        {"terminate_when_unhealthy", "true"},
+        {"healthy_z_range", "[1.0, 2.0]"},
+        {"reset_noise_scale", "0.01"},
+        {"exclude_current_positions_from_observation", "true"},
+        {"include_cinert_in_observation", "true"},
+        {"include_cvel_in_observation", "true"},
+        {"include_qfrc_actuator_in_observation", "true"},
+        {"include_cfrc_ext_in_observation", "true"}}},
+      {"HumanoidStandup-v5",
+       {{"frame_skip", "5"},
+        {"uph_cost_weight", "1.0"},
+        {"ctrl_cost_weight", "0.1"},
+        {"impact_cost_weight", "5e-07"},
+        {"impact_cost_range", "[-inf, 10.0]"},
+        {"reset_noise_scale", "0.01"},
+        {"exclude_current_positions_from_observation", "true"},
+        {"include_cinert_in_observation", "true"},
+        {"include_cvel_in_observation", "true"},
+        {"include_qfrc_actuator_in_observation", "true"},
+        {"include_cfrc_ext_in_observation", "true"}}},
+      {"Reacher-v5",
+       {{"frame_skip", "2"}, {"reward_dist_weight", "1.0"}, {"reward_control_weight", "1.0"}}},
+      {"Pusher-v5",
+       {{"frame_skip", "5"},
+        {"reward_near_weight", "0.5"},
+        {"reward_dist_weight", "1.0"},
+        {"reward_control_weight", "0.1"}}},
+      {"InvertedPendulum-v5", {{"frame_skip", "2"}, {"reset_noise_scale", "0.01"}}},
+      {"InvertedDoublePendulum-v5",
+       {{"frame_skip", "5"}, {"healthy_reward", "10.0"}, {"reset_noise_scale", "0.1"}}}};
+  for (const auto& [id, defaults] : facts) {
+    INFO(id);
+    std::map<std::string, std::string> expected = defaults;
+    expected["xml_file"] = "\"\"";
+    const auto task = task_config(id);
+    Options options;
+    task->describe(options);
+    std::map<std::string, std::string> actual;
+    for (const Option& option : options.all()) actual[option.key] = option.default_value;
+    CHECK(actual == expected);
+  }
+}
+
+TEST_CASE("options reach the task by their names") {
+  const auto env = make_env(
+      EnvConfig("Humanoid-v5", {{"include_cinert_in_observation", "false", "test"},
+                                {"exclude_current_positions_from_observation", "false", "test"},
+                                {"frame_skip", "4", "test"}}));
+  CHECK(env->spec().observation.size() == 348 - 130 + 2);
+  CHECK(env->spec().control_step == Approx(0.012));
+  CHECK(
+      make_env(EnvConfig("Hopper-v5", {{"xml_file", asset_path("walker2d.xml").string(), "test"}}))
+          ->spec()
+          .observation.size() == 17);
+}
+
+TEST_CASE("a model that does not fit the task is a UsageError") {
+  const auto with = [](const char* id, const char* asset) {
+    return make_env(EnvConfig(id, {{"xml_file", asset_path(asset).string(), "test"}}));
+  };
+  CHECK_THROWS_AS(with("Reacher-v5", "hopper.xml"), UsageError);
+  CHECK_THROWS_WITH(with("Reacher-v5", "hopper.xml"),
+                    Contains("Reacher-v5: the model has no body \"fingertip\""));
+  CHECK_THROWS_WITH(with("InvertedDoublePendulum-v5", "hopper.xml"), Contains("no site \"tip\""));
+  CHECK_THROWS_WITH(with("Humanoid-v5", "hopper.xml"),
+                    Contains("at least 7 qpos and 6 qvel, got 6 and 6"));
+  CHECK_THROWS_WITH(with("Hopper-v5", "inverted_pendulum.xml"),
+                    Contains("at least 3 qpos and 3 qvel, got 2 and 2"));
+}
+
+TEST_CASE("the tasks' spaces, limits and thresholds are Gymnasium's") {
+  struct Facts {
+    const char* id;
+    int observation, action;
+    double bound, control_step;
+    int time_limit;
+    std::optional<double> threshold;
+    std::map<std::size_t, const char*> labels;
+  };
+  const std::vector<Facts> all = {
+      {"Ant-v5",
+       105,
+       8,
+       1.0,
+       0.05,
+       1000,
+       6000.0,
+       {{0, "root z position (m)"},
+        {1, "root quaternion w"},
+        {5, "hip_1 angle (rad)"},
+        {13, "root x velocity (m/s)"},
+        {16, "root x angular velocity (rad/s)"},
+        {27, "torso external torque x (N m)"},
+        {32, "torso external force z (N)"},
+        {45, "unnamed 4 external torque x (N m)"}}},
+      {"Humanoid-v5",
+       348,
+       17,
+       0.4,
+       0.015,
+       1000,
+       std::nullopt,
+       {{0, "root z position (m)"},
+        {5, "abdomen_z angle (rad)"},
+        {45, "torso inertia xx (kg m^2)"},
+        {50, "torso inertia yz (kg m^2)"},
+        {51, "torso mass times offset x (kg m)"},
+        {54, "torso mass (kg)"},
+        {55, "lwaist inertia xx (kg m^2)"},
+        {175, "torso angular velocity x (rad/s)"},
+        {178, "torso velocity x (m/s)"},
+        {253, "abdomen_z actuator torque (N m)"},
+        {269, "left_elbow actuator torque (N m)"},
+        {270, "torso external torque x (N m)"},
+        {347, "left_lower_arm external force z (N)"}}},
+      {"HumanoidStandup-v5", 348, 17, 0.4, 0.015, 1000, std::nullopt, {}},
+      {"Swimmer-v5",
+       8,
+       2,
+       1.0,
+       0.04,
+       1000,
+       360.0,
+       {{0, "free_body_rot angle (rad)"}, {3, "slider1 velocity (m/s)"}}},
+      {"Reacher-v5",
+       10,
+       2,
+       1.0,
+       0.02,
+       50,
+       -3.75,
+       {{3, "sin(joint1 angle)"},
+        {4, "target_x position (m)"},
+        {5, "target_y position (m)"},
+        {6, "joint0 angular velocity (rad/s)"},
+        {7, "joint1 angular velocity (rad/s)"},
+        {9, "fingertip - target y (m)"}}},
+      {"Pusher-v5",
+       23,
+       7,
+       2.0,
+       0.05,
+       100,
+       0.0,
+       {{0, "r_shoulder_pan_joint angle (rad)"},
+        {7, "r_shoulder_pan_joint angular velocity (rad/s)"},
+        {13, "r_wrist_roll_joint angular velocity (rad/s)"},
+        {14, "tips_arm x (m)"},
+        {17, "object x (m)"},
+        {22, "goal z (m)"}}},
+      {"InvertedDoublePendulum-v5", 9, 1, 1.0, 0.05, 1000, 9100.0, {}}};
+  for (const Facts& facts : all) {
+    INFO(facts.id);
+    const auto env = make_env(facts.id);
+    const EnvSpec& spec = env->spec();
+    CHECK(spec.id == facts.id);
+    CHECK(spec.family == "mujoco");
+    CHECK(spec.observation.size() == facts.observation);
+    CHECK(spec.observation.labels.size() == spec.observation.low.size());
+    CHECK_FALSE(spec.observation.bounded());
+    CHECK(spec.action.size() == facts.action);
+    for (const double high : spec.action.high) CHECK(high == Approx(facts.bound));
+    for (const double low : spec.action.low) CHECK(low == Approx(-facts.bound));
+    CHECK(spec.control_step == Approx(facts.control_step));
+    CHECK(spec.time_limit == facts.time_limit);
+    CHECK(spec.reward_threshold == facts.threshold);
+    for (const auto& [index, label] : facts.labels) {
+      CHECK(spec.observation.labels.at(index) == label);
+    }
+  }
+}
+
+TEST_CASE("resets draw from Gymnasium's distributions") {
+  constexpr std::uint64_t kSeeds = 400;
+  // Half-width of the noise on qpos and qvel; negative: the standard deviation of a Gaussian.
+  struct Noise {
+    const char* id;
+    double qpos, qvel;
+  };
+  for (const Noise& noise : {Noise{"Ant-v5", 0.1, -0.1}, Noise{"Humanoid-v5", 0.01, 0.01},
+                             Noise{"HumanoidStandup-v5", 0.01, 0.01}, Noise{"Swimmer-v5", 0.1, 0.1},
+                             Noise{"InvertedDoublePendulum-v5", 0.1, -0.1}}) {
+    INFO(noise.id);
+    // Twice the task's own noise, by its option, so that the option is seen to count.
+    const std::string scale = std::to_string(2 * noise.qpos);
+    const auto env = make_env(EnvConfig(noise.id, {{"reset_noise_scale", scale, "test"}}));
+    Row observation(static_cast<std::size_t>(env->spec().observation.size()));
+    env->reset_to(std::nullopt, observation);
+    const PhysicalState center = env->physical_state();
+    const bool free = center.qpos.size() > center.qvel.size();
+    double most = 0.0;
+    double most_speed = 0.0;
+    double speed_squares = 0.0;
+    for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+      env->reset(seed, observation);
+      const PhysicalState start = env->physical_state();
+      for (std::size_t i = 0; i < start.qpos.size(); ++i) {
+        if (free && 3 <= i && i < 7) continue;  // normalised
+        most = std::max(most, std::abs(start.qpos[i] - center.qpos[i]));
+      }
+      if (free) {
+        CHECK(std::hypot(std::hypot(start.qpos[3], start.qpos[4]),
+                         std::hypot(start.qpos[5], start.qpos[6])) == Approx(1.0).epsilon(1e-12));
+        CHECK(start.qpos[4] != 0.0);
+      }
+      for (const double v : start.qvel) {
+        most_speed = std::max(most_speed, std::abs(v));
+        speed_squares += v * v / static_cast<double>(start.qvel.size());
+      }
+    }
+    CHECK(most <= 2 * noise.qpos);
+    CHECK(most > 1.98 * noise.qpos);
+    const double variance = speed_squares / kSeeds;
+    if (noise.qvel < 0.0) {
+      CHECK(most_speed > -2 * noise.qvel * 2.5);
+      CHECK(variance == Approx(std::pow(2 * noise.qvel, 2)).epsilon(0.15));
+    } else {
+      CHECK(most_speed <= 2 * noise.qvel);
+      CHECK(variance == Approx(std::pow(2 * noise.qvel, 2) / 3).epsilon(0.1));
+    }
+  }
+
+  // Shares of the area within a smaller radius, or of the rectangle's sides, tell the distribution.
+  const auto reacher = make_env("Reacher-v5");
+  const auto pusher = make_env("Pusher-v5");
+  Row observation(23);
+  int inner = 0;
+  int right = 0;
+  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+    reacher->reset(seed, std::span(observation).first(10));
+    PhysicalState start = reacher->physical_state();
+    const double radius = std::hypot(start.qpos[2], start.qpos[3]);
+    CHECK(radius < 0.2);
+    inner += radius < 0.1 ? 1 : 0;
+    right += start.qpos[2] > 0.0 ? 1 : 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(std::abs(start.qpos[i]) <= 0.1);
+      CHECK(start.qpos[i] != 0.0);
+      CHECK(std::abs(start.qvel[i]) <= 0.005);
+      CHECK(start.qvel[i] != 0.0);
+      CHECK(start.qvel[2 + i] == 0.0);
+    }
+
+    pusher->reset(seed, observation);
+    start = pusher->physical_state();
+    const double along_y = start.qpos[7];
+    const double along_x = start.qpos[8];
+    CHECK((-0.3 <= along_y && along_y <= 0.0));
+    CHECK(std::abs(along_x) <= 0.2);
+    CHECK(std::hypot(along_y, along_x) > 0.17);
+    // The object's body starts at (0.45, −0.05), as the goal's does.
+    CHECK(observation[17] == Approx(0.45 + along_x));
+    CHECK(observation[18] == Approx(-0.05 + along_y));
+    CHECK(observation[20] == Approx(0.45));
+    for (std::size_t i = 0; i < 11; ++i) {
+      if (i != 7 && i != 8) CHECK(start.qpos[i] == 0.0);
+      CHECK((i < 7) == (start.qvel[i] != 0.0));
+      CHECK(std::abs(start.qvel[i]) <= 0.005);
+    }
+  }
+  CHECK(inner == Approx(kSeeds / 4.0).margin(35));  // four standard deviations
+  CHECK(right == Approx(kSeeds / 2.0).margin(40));
 }
