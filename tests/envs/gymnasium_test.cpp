@@ -831,3 +831,39 @@ TEST_CASE("resets draw from Gymnasium's distributions") {
   CHECK(inner == Approx(kSeeds / 4.0).margin(35));  // four standard deviations
   CHECK(right == Approx(kSeeds / 2.0).margin(40));
 }
+
+TEST_CASE("quantities that lag belong to their environment alone") {
+  for (const char* id : {"Ant-v5", "Humanoid-v5", "HumanoidStandup-v5", "Reacher-v5", "Pusher-v5",
+                         "InvertedDoublePendulum-v5"}) {
+    INFO(id);
+    // Three environments on one mjData; the second takes over from the first's saved state.
+    const auto first = make_env(id);
+    const auto second = make_env(id);
+    const auto other = make_env(id);
+    const auto size = static_cast<std::size_t>(first->spec().observation.size());
+    Row expected(size);
+    Row observation(size);
+    std::vector<float> action(static_cast<std::size_t>(first->spec().action.size()), 0.3f);
+    first->reset(1, expected);
+    for (int i = 0; i < 30; ++i) {
+      std::vector<std::byte> bytes;
+      StateWriter writer(bytes);
+      first->save_state(writer);
+      const StepResult result = first->step(action, expected);
+      other->reset(static_cast<std::uint64_t>(i), observation);
+      other->step(action, observation);
+      StateReader reader(bytes);
+      second->restore_state(reader);
+      const StepResult again = second->step(action, observation);
+      REQUIRE(observation == expected);
+      REQUIRE(again.reward == result.reward);
+      REQUIRE(again.terminated == result.terminated);
+    }
+    // What the last step of another left behind is not in the first observation.
+    second->reset(5, observation);
+    expected = observation;
+    first->step(action, observation);
+    second->reset(5, observation);
+    CHECK(observation == expected);
+  }
+}
