@@ -11,27 +11,12 @@
 #include <string>
 #include <utility>
 
+#include "envs/discrete_action.h"
 #include "envs/env.h"
-#include "envs/format.h"
+#include "envs/float32.h"
 #include "envs/random.h"
 
 namespace costate {
-
-/// The double nearest to `value` among those that a float holds.
-inline double round_to_float32(double value) {
-  // GCC 12 drops the rounding of two neighbours at -O2 (its SLP vectoriser takes the pair of
-  // conversions for none). What an empty assembler statement might have changed cannot be dropped.
-#if defined(__x86_64__)
-  float rounded = static_cast<float>(value);
-  asm("" : "+x"(rounded));
-#elif defined(__aarch64__)
-  float rounded = static_cast<float>(value);
-  asm("" : "+w"(rounded));
-#else
-  const volatile float rounded = static_cast<float>(value);
-#endif
-  return rounded;
-}
 
 /// Aligned, so that all that a step touches lies on one cache line.
 template <std::size_t N>
@@ -91,23 +76,12 @@ class alignas(64) ClassicEnv : public Env {
 
   /// The index that a discrete action names. Throws UsageError where it names none.
   int discrete_action(std::span<const float> action) const {
-    // What Space::contains says, without its loop over entries and kinds.
-    const float value = action[0];
-    if (value >= 0.0f && value < static_cast<float>(actions_)) {
-      const int index = static_cast<int>(value);
-      if (static_cast<float>(index) == value) return index;
-    }
-    refuse(value);
+    return costate::discrete_action(action[0], actions_, spec_.id);
   }
 
   State state_{};
 
  private:
-  [[noreturn]] void refuse(float action) const {
-    throw UsageError(spec_.id + ": action " + format_number(action) +
-                     ", expected a whole number from 0 to " + std::to_string(actions_ - 1));
-  }
-
   int actions_;  ///< how many discrete actions there are
   EnvSpec spec_;
   State start_low_;
