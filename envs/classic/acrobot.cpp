@@ -112,4 +112,25 @@ void Acrobot::observe(std::span<double> observation) const {
   observation[5] = round_to_float32(omega2);
 }
 
+void Acrobot::draw(Canvas& canvas) const {
+  constexpr Color kBackground = {255, 255, 255};
+  constexpr Color kBar = {0, 0, 0};
+  constexpr Color kLink = {0, 204, 204};
+  constexpr Color kJoint = {204, 204, 0};
+  constexpr double kLength2 = 1.0;
+  constexpr double kReach = kLength1 + kLength2 + 0.2;
+  canvas.clear(kBackground);
+  canvas.show(-kReach, kReach, -kReach, kReach);
+  canvas.draw_lines({{-10.0 * kReach, 1.0}, {10.0 * kReach, 1.0}}, 0.02, kBar);
+  const double absolute = state_[0] + state_[1];
+  const Point shoulder = {0.0, 0.0};
+  const Point elbow = {kLength1 * std::sin(state_[0]), -kLength1 * std::cos(state_[0])};
+  const Point tip = {elbow.x + kLength2 * std::sin(absolute),
+                     elbow.y - kLength2 * std::cos(absolute)};
+  canvas.draw_lines({shoulder, elbow}, 0.2, kLink);
+  canvas.draw_lines({elbow, tip}, 0.2, kLink);
+  canvas.fill_circle(shoulder, 0.1, kJoint);
+  canvas.fill_circle(elbow, 0.1, kJoint);
+}
+
 }  // namespace costate

@@ -19,6 +19,7 @@ class Acrobot final : public ClassicEnv<4> {
 
  private:
   void observe(std::span<double> observation) const override;
+  void draw(Canvas& canvas) const override;
 };
 
 }  // namespace costate

@@ -69,4 +69,29 @@ void CartPole::observe(std::span<double> observation) const {
   for (std::size_t i = 0; i < state_.size(); ++i) observation[i] = round_to_float32(state_[i]);
 }
 
+void CartPole::draw(Canvas& canvas) const {
+  constexpr Color kBackground = {255, 255, 255};
+  constexpr Color kInk = {0, 0, 0};
+  constexpr Color kPole = {202, 152, 101};
+  constexpr Color kAxle = {129, 132, 203};
+  constexpr double kCartWidth = 0.4;
+  constexpr double kCartHeight = 0.24;
+  canvas.clear(kBackground);
+  canvas.show(-kPositionLimit, kPositionLimit, -0.8, 1.6);
+  canvas.draw_lines({{-10.0 * kPositionLimit, 0.0}, {10.0 * kPositionLimit, 0.0}}, 0.01, kInk);
+  const double x = state_[0];
+  const double theta = state_[2];
+  canvas.fill({{x - kCartWidth / 2.0, -kCartHeight / 2.0},
+               {x + kCartWidth / 2.0, -kCartHeight / 2.0},
+               {x + kCartWidth / 2.0, kCartHeight / 2.0},
+               {x - kCartWidth / 2.0, kCartHeight / 2.0}},
+              kInk);
+  const Point hinge = {x, kCartHeight / 4.0};
+  canvas.draw_lines({hinge,
+                     {hinge.x + 2.0 * kHalfLength * std::sin(theta),
+                      hinge.y + 2.0 * kHalfLength * std::cos(theta)}},
+                    0.08, kPole);
+  canvas.fill_circle(hinge, 0.04, kAxle);
+}
+
 }  // namespace costate

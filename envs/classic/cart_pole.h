@@ -20,6 +20,7 @@ class CartPole final : public ClassicEnv<4> {
 
  private:
   void observe(std::span<double> observation) const override;
+  void draw(Canvas& canvas) const override;
 };
 
 }  // namespace costate

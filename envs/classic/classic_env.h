@@ -1,7 +1,8 @@
 // What the classic-control environments share: a state of N numbers that is uniform within a box at
 // the start of an episode, its saving and restoring, and discrete actions.
 //
-// An environment adds its spec, its physics (`step`) and its view of the state (`observe`).
+// An environment adds its spec, its physics (`step`), its view of the state (`observe`) and its
+// picture (`draw`).
 // Definitions follow Gymnasium (Towers et al., "Gymnasium: a standard interface for reinforcement
 // learning environments", 2024): arithmetic in double precision, observations rounded to float32.
 #pragma once
@@ -15,6 +16,7 @@
 #include "envs/env.h"
 #include "envs/float32.h"
 #include "envs/random.h"
+#include "envs/render/canvas.h"
 
 namespace costate {
 
@@ -58,6 +60,12 @@ class alignas(64) ClassicEnv : public Env {
     return physical;
   }
 
+  void render(const RenderOptions& options, Picture& picture) final {
+    Canvas canvas(options, spec_.id);
+    draw(canvas);
+    canvas.copy_to(picture);
+  }
+
  protected:
   /// Episodes start uniformly between `start_low` and `start_high`, rounded to float32 where
   /// `round_start` says so.
@@ -73,6 +81,9 @@ class alignas(64) ClassicEnv : public Env {
 
   /// Writes the float32-valued observation of state_.
   virtual void observe(std::span<double> observation) const = 0;
+
+  /// Draws state_.
+  virtual void draw(Canvas& canvas) const = 0;
 
   /// The index that a discrete action names. Throws UsageError where it names none.
   int discrete_action(std::span<const float> action) const {

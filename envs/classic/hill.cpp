@@ -1,7 +1,10 @@
 #include "envs/classic/hill.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <span>
 
 namespace costate::hill {
 
@@ -20,6 +23,45 @@ void drive(double& position, double& velocity, double push) {
   position += velocity;
   position = std::clamp(position, kMinPosition, kMaxPosition);
   if (position == kMinPosition && velocity < 0.0) velocity = 0.0;
+}
+
+void draw(Canvas& canvas, double position, double goal) {
+  constexpr Color kSky = {255, 255, 255};
+  constexpr Color kGround = {214, 208, 190};
+  constexpr Color kInk = {0, 0, 0};
+  constexpr Color kWheel = {118, 128, 140};
+  constexpr Color kFlag = {204, 204, 0};
+  // The hill whose slope the car's gravity follows: its derivative goes as cos(3 x).
+  const auto height = [](double x) { return 0.45 * std::sin(3.0 * x) + 0.55; };
+  canvas.clear(kSky);
+  canvas.show(kMinPosition, kMaxPosition, 0.0, 1.2);
+
+  constexpr std::size_t kVertices = 101;
+  std::array<Point, kVertices + 2> ground;
+  for (std::size_t i = 0; i < kVertices; ++i) {
+    const double x = kMinPosition + (kMaxPosition - kMinPosition) * static_cast<double>(i) /
+                                        static_cast<double>(kVertices - 1);
+    ground[i] = {x, height(x)};
+  }
+  ground[kVertices] = {kMaxPosition, -2.0};
+  ground[kVertices + 1] = {kMinPosition, -2.0};
+  canvas.fill(ground, kGround);
+  canvas.draw_lines(std::span(ground).first(kVertices), 0.006, kInk);
+
+  const double slope = std::atan(3.0 * 0.45 * std::cos(3.0 * position));
+  const auto on_car = [&](double along, double above) {
+    return Point{position + along * std::cos(slope) - above * std::sin(slope),
+                 height(position) + along * std::sin(slope) + above * std::cos(slope)};
+  };
+  canvas.fill({on_car(-0.06, 0.03), on_car(0.06, 0.03), on_car(0.06, 0.09), on_car(-0.06, 0.09)},
+              kInk);
+  canvas.fill_circle(on_car(-0.03, 0.025), 0.025, kWheel);
+  canvas.fill_circle(on_car(0.03, 0.025), 0.025, kWheel);
+
+  const double bottom = height(goal);
+  canvas.draw_lines({{goal, bottom}, {goal, bottom + 0.15}}, 0.006, kInk);
+  canvas.fill({{goal, bottom + 0.15}, {goal, bottom + 0.12}, {goal + 0.075, bottom + 0.135}},
+              kFlag);
 }
 
 }  // namespace costate::hill

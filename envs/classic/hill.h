@@ -3,6 +3,7 @@
 #pragma once
 
 #include "envs/env.h"
+#include "envs/render/canvas.h"
 
 namespace costate::hill {
 
@@ -17,5 +18,8 @@ EnvSpec spec();
 /// Moves the car by one step under `push` (velocity per step): both numbers are updated in place,
 /// clipped to their ranges, and the wall on the left stops the car.
 void drive(double& position, double& velocity, double push);
+
+/// Draws the hill, the car on it, and a flag at the goal.
+void draw(Canvas& canvas, double position, double goal);
 
 }  // namespace costate::hill

@@ -37,4 +37,8 @@ void MountainCar::observe(std::span<double> observation) const {
   observation[1] = round_to_float32(state_[1]);
 }
 
+void MountainCar::draw(Canvas& canvas) const {
+  hill::draw(canvas, state_[0], kGoal);
+}
+
 }  // namespace costate

@@ -18,6 +18,7 @@ class MountainCar final : public ClassicEnv<2> {
 
  private:
   void observe(std::span<double> observation) const override;
+  void draw(Canvas& canvas) const override;
 };
 
 }  // namespace costate

@@ -46,4 +46,8 @@ void MountainCarContinuous::observe(std::span<double> observation) const {
   observation[1] = round_to_float32(state_[1]);
 }
 
+void MountainCarContinuous::draw(Canvas& canvas) const {
+  hill::draw(canvas, state_[0], kGoal);
+}
+
 }  // namespace costate

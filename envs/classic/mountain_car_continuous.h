@@ -17,6 +17,7 @@ class MountainCarContinuous final : public ClassicEnv<2> {
 
  private:
   void observe(std::span<double> observation) const override;
+  void draw(Canvas& canvas) const override;
 };
 
 }  // namespace costate

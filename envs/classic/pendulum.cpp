@@ -73,4 +73,16 @@ void Pendulum::observe(std::span<double> observation) const {
   observation[2] = round_to_float32(state_[1]);
 }
 
+void Pendulum::draw(Canvas& canvas) const {
+  constexpr Color kBackground = {255, 255, 255};
+  constexpr Color kRod = {204, 77, 77};
+  constexpr Color kAxle = {0, 0, 0};
+  canvas.clear(kBackground);
+  canvas.show(-1.3, 1.3, -1.3, 1.3);
+  const double theta = state_[0];
+  canvas.draw_lines({{0.0, 0.0}, {-kLength * std::sin(theta), kLength * std::cos(theta)}}, 0.2,
+                    kRod);
+  canvas.fill_circle({0.0, 0.0}, 0.05, kAxle);
+}
+
 }  // namespace costate
