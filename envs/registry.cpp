@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "envs/box2d/register.h"
 #include "envs/classic/register.h"
 #include "envs/dmc/register.h"
 #include "envs/mujoco/register.h"
@@ -27,6 +28,7 @@ Table& table() {
 /// self-registering objects of a static library.
 void ensure_registered() {
   static const bool done = [] {
+    register_box2d();
     register_classic_control();
     register_dmc();
     register_mujoco();

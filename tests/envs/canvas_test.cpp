@@ -172,7 +172,9 @@ TEST_CASE("Pictures of classic control show where things are") {
 
 TEST_CASE("The same state gives the same picture, another state another one") {
   for (const std::string id :
-       {"Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1"}) {
+       {"Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1",
+        "LunarLander-v3", "LunarLanderContinuous-v3", "BipedalWalker-v3",
+        "BipedalWalkerHardcore-v3", "CarRacing-v3"}) {
     INFO(id);
     const RenderOptions size = {.width = 120, .height = 90, .camera = ""};
     const auto after = [&](int steps) {
