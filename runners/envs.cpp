@@ -2,6 +2,7 @@
 // what exactly it does with given actions.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -117,6 +118,15 @@ void print_space(const char* title, const Space& space) {
     for (std::size_t i = 0; i < space.labels.size(); ++i) {
       std::cout << "  " << std::setw(3) << i << "  " << space.labels[i] << '\n';
     }
+    return;
+  }
+  // A picture has thousands of entries, all alike and without names.
+  const auto all_equal = [](const std::vector<double>& bounds) {
+    return std::ranges::adjacent_find(bounds, std::ranges::not_equal_to()) == bounds.end();
+  };
+  if (space.labels.empty() && all_equal(space.low) && all_equal(space.high)) {
+    std::cout << "  all  [" << format_number(space.low[0]) << ", " << format_number(space.high[0])
+              << "]\n";
     return;
   }
   for (std::size_t i = 0; i < space.low.size(); ++i) {
