@@ -17,6 +17,7 @@
 #include "envs/box2d/box2d_env.h"
 #include "envs/box2d/drawing.h"
 #include "envs/box2d/tasks.h"
+#include "envs/box2d/walker_terrain.h"
 #include "envs/float32.h"
 #include "envs/render/canvas.h"
 
@@ -39,12 +40,8 @@ constexpr double kLegDown = -8.0 / kScale;
 constexpr double kLegWidth = 8.0 / kScale;
 constexpr double kLegHeight = 34.0 / kScale;
 
-constexpr double kTerrainStep = 14.0 / kScale;
-constexpr int kTerrainLength = 200;  // in steps
-constexpr double kTerrainHeight = kHeight / 4.0;
-constexpr int kGrassLength = 10;  // in steps
-constexpr int kStartPad = 20;     // in steps
 constexpr double kFriction = 2.5;
+constexpr std::size_t kGoal = WalkerTerrain::kLength - WalkerTerrain::kGrassLength;  // a vertex
 constexpr std::uint16_t kGroundCategory = 0x0001;
 constexpr std::uint16_t kWalkerCategory = 0x0020;
 
@@ -112,9 +109,7 @@ class GroundRay final : public b2RayCastCallback {
 class BipedalWalker final : public Box2dEnv {
  public:
   explicit BipedalWalker(bool hardcore)
-      : Box2dEnv(walker_spec(hardcore), vec(0.0, -10.0), /*bodies=*/5), hardcore_(hardcore) {
-    ground_.reserve(kTerrainLength);
-  }
+      : Box2dEnv(walker_spec(hardcore), vec(0.0, -10.0), /*bodies=*/5), hardcore_(hardcore) {}
 
  private:
   struct Leg {
@@ -144,8 +139,7 @@ class BipedalWalker final : public Box2dEnv {
     fallen_ = reader.read<bool>();
   }
 
-  void build_ground(Draws& draws);
-  void add_block(b2Body& ground, double x, double top, double width, double height);
+  void build_ground();
   b2Vec2 ray_end(std::size_t ray) const;
   double shaping() const {
     return 130.0 * static_cast<double>(hull_->GetPosition().x) / kScale -
@@ -153,100 +147,27 @@ class BipedalWalker final : public Box2dEnv {
   }
 
   bool hardcore_;
-  std::vector<Point> ground_;                 ///< vertices from left to right
-  std::vector<std::array<Point, 4>> blocks_;  ///< of stumps, stairs and pits
+  WalkerTerrain terrain_;
   b2Body* hull_ = nullptr;
   std::array<Leg, 2> legs_{};
   bool fallen_ = false;
   double shaping_ = 0.0;  ///< after the last step
 };
 
-void BipedalWalker::add_block(b2Body& ground, double x, double top, double width, double height) {
-  const std::array<Point, 4> corners = {
-      {{x, top}, {x + width, top}, {x + width, top - height}, {x, top - height}}};
-  const b2PolygonShape shape = polygon(corners);
-  b2FixtureDef block;
-  block.shape = &shape;
-  block.friction = static_cast<float>(kFriction);
-  ground.CreateFixture(&block);
-  blocks_.push_back(corners);
-}
-
-void BipedalWalker::build_ground(Draws& draws) {
-  enum class Kind { kGrass, kStump, kStairs, kPit };
-  ground_.clear();
-  blocks_.clear();
+void BipedalWalker::build_ground() {
   b2Body* ground = make_static_body();
-
-  Kind kind = Kind::kGrass;
-  bool first = false;       // whether this vertex is the first of its kind's stretch
-  int counter = kStartPad;  // vertices left of the stretch
-  double y = kTerrainHeight;
-  double slope = 0.0;
-  double base = 0.0;  // height before stairs or a pit
-  constexpr int kStairWidth = 4;
-  int stairs = 0;
-  int direction = 0;  // of the stairs
-  for (int i = 0; i < kTerrainLength; ++i) {
-    const double x = i * kTerrainStep;
-    switch (kind) {
-      case Kind::kGrass:
-        if (first) break;
-        slope = 0.8 * slope;
-        if (y != kTerrainHeight) slope += std::copysign(0.01, kTerrainHeight - y);
-        if (i > kStartPad) slope += draws.uniform(-1.0, 1.0) / kScale;
-        y += slope;
-        break;
-      case Kind::kStump:
-        if (!first) break;
-        counter = draws.integer(1, 3);
-        add_block(*ground, x, y + counter * kTerrainStep, counter * kTerrainStep,
-                  counter * kTerrainStep);
-        break;
-      case Kind::kStairs:
-        if (first) {
-          direction = draws.uniform(0.0, 1.0) > 0.5 ? 1 : -1;
-          stairs = draws.integer(3, 5);
-          base = y;
-          for (int s = 0; s < stairs; ++s) {
-            add_block(*ground, x + s * kStairWidth * kTerrainStep, y + s * direction * kTerrainStep,
-                      kStairWidth * kTerrainStep, kTerrainStep);
-          }
-          counter = stairs * kStairWidth;
-        } else {
-          const int k = stairs * kStairWidth - counter - direction;
-          y = base + static_cast<double>(k) / kStairWidth * direction * kTerrainStep;
-        }
-        break;
-      case Kind::kPit:
-        if (first) {
-          counter = draws.integer(3, 5);
-          add_block(*ground, x, y, kTerrainStep, 4.0 * kTerrainStep);
-          add_block(*ground, x + counter * kTerrainStep, y, kTerrainStep, 4.0 * kTerrainStep);
-          counter += 2;
-          base = y;
-        } else {
-          y = counter > 1 ? base - 4.0 * kTerrainStep : base;
-        }
-        break;
-    }
-    ground_.push_back({x, y});
-    first = false;
-    if (--counter == 0) {
-      counter = draws.integer(kGrassLength / 2, kGrassLength);
-      const bool obstacle = kind == Kind::kGrass && hardcore_ && !draws.centred();
-      kind = obstacle ? static_cast<Kind>(draws.integer(1, 4)) : Kind::kGrass;
-      first = true;
-    }
-  }
-
-  b2EdgeShape edge;
   b2FixtureDef fixture;
-  fixture.shape = &edge;
   fixture.friction = static_cast<float>(kFriction);
   fixture.filter.categoryBits = kGroundCategory;
-  for (std::size_t i = 0; i + 1 < ground_.size(); ++i) {
-    edge.SetTwoSided(vec(ground_[i]), vec(ground_[i + 1]));
+  for (const WalkerTerrain::Block& block : terrain_.blocks) {
+    const b2PolygonShape shape = polygon(block);
+    fixture.shape = &shape;
+    ground->CreateFixture(&fixture);
+  }
+  b2EdgeShape edge;
+  fixture.shape = &edge;
+  for (std::size_t i = 0; i + 1 < terrain_.vertices.size(); ++i) {
+    edge.SetTwoSided(vec(terrain_.vertices[i]), vec(terrain_.vertices[i + 1]));
     ground->CreateFixture(&fixture);
   }
 }
@@ -254,10 +175,11 @@ void BipedalWalker::build_ground(Draws& draws) {
 void BipedalWalker::build(Draws& draws) {
   fallen_ = false;
   shaping_ = 0.0;
-  build_ground(draws);
+  terrain_ = WalkerTerrain::make(draws, hardcore_);
+  build_ground();
 
-  const double x = kTerrainStep * kStartPad / 2.0;
-  const double y = kTerrainHeight + 2.0 * kLegHeight;
+  const double x = WalkerTerrain::kStep * WalkerTerrain::kStartLength / 2.0;
+  const double y = WalkerTerrain::kHeight + 2.0 * kLegHeight;
   hull_ = make_body(x, y, 0.0);
   const b2PolygonShape hull = polygon(kHull, 1.0 / kScale);
   b2FixtureDef fixture;
@@ -313,7 +235,7 @@ StepResult BipedalWalker::act(std::span<const float> action) {
     result.reward = -100.0;
     result.terminated = true;
   }
-  if (x > (kTerrainLength - kGrassLength) * kTerrainStep) result.terminated = true;
+  if (x > kGoal * WalkerTerrain::kStep) result.terminated = true;
   return result;
 }
 
@@ -370,17 +292,17 @@ void BipedalWalker::draw(Canvas& canvas) const {
   const double left = static_cast<double>(hull_->GetPosition().x) - kWidth / 4.0;
   canvas.show(left, left + kWidth, 0.0, kHeight);
 
-  std::vector<Point> earth = ground_;
-  earth.push_back({ground_.back().x, -kWidth});
-  earth.push_back({ground_.front().x, -kWidth});
+  std::vector<Point> earth = terrain_.vertices;
+  earth.push_back({terrain_.vertices.back().x, -kWidth});
+  earth.push_back({terrain_.vertices.front().x, -kWidth});
   canvas.fill(earth, kEarth);
-  for (const auto& block : blocks_) {
+  for (const WalkerTerrain::Block& block : terrain_.blocks) {
     std::array<Point, 5> corners;
     for (std::size_t i = 0; i < corners.size(); ++i) corners[i] = block[i % block.size()];
     canvas.fill(std::span(corners).first(block.size()), kBlock);
     canvas.draw_lines(corners, 0.06, kBlockEdge);
   }
-  canvas.draw_lines(ground_, 0.12, kGrass);
+  canvas.draw_lines(terrain_.vertices, 0.12, kGrass);
 
   const Point eye = point(hull_->GetPosition());
   for (std::size_t i = 0; i < kRays; ++i) {
@@ -398,9 +320,10 @@ void BipedalWalker::draw(Canvas& canvas) const {
     if (i == 0) fill_body(canvas, *hull_, kBody);  // between the legs
   }
 
-  const double goal = (kTerrainLength - kGrassLength) * kTerrainStep;
-  const double bottom = ground_[kTerrainLength - kGrassLength].y;
-  for (const auto& [x, y] : {Point{goal, bottom}, Point{kTerrainStep * 3.0, kTerrainHeight}}) {
+  const double goal = kGoal * WalkerTerrain::kStep;
+  const double bottom = terrain_.vertices[kGoal].y;
+  for (const auto& [x, y] :
+       {Point{goal, bottom}, Point{3.0 * WalkerTerrain::kStep, WalkerTerrain::kHeight}}) {
     canvas.draw_lines({{x, y}, {x, y + 50.0 / kScale}}, 0.06, kPole);
     canvas.fill(
         {{x, y + 50.0 / kScale}, {x, y + 40.0 / kScale}, {x + 25.0 / kScale, y + 45.0 / kScale}},

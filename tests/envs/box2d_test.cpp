@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "envs/box2d/race_track.h"
+#include "envs/box2d/walker_terrain.h"
 #include "envs/env_config.h"
 #include "envs/random.h"
 #include "tests/allocation_counter.h"
@@ -377,82 +378,134 @@ TEST_CASE("A walker ends at the far end, behind the start, and on its hull") {
   CHECK(result.reward == -100.0);  // without torque it sinks down
 }
 
-TEST_CASE("A walker's rays measure the ground") {
-  // The ground of a seed, written down once more, and rays cut with its segments.
-  const std::uint64_t seed = 12;
-  RandomStream random(seed);
-  std::vector<std::array<double, 2>> ground;
-  const double level = 10.0 / 3.0;
-  double y = level;
-  double slope = 0.0;
-  int left = 20;
-  bool skip = false;
-  for (int i = 0; i < 200; ++i) {
-    if (!skip) {
-      slope *= 0.8;
-      if (level > y) slope += 0.01;
-      if (level < y) slope -= 0.01;
-      if (i > 20) slope += random.uniform(-1.0, 1.0) / 30.0;
-      y += slope;
-    }
-    ground.push_back({14.0 / 30.0 * i, y});
-    skip = --left == 0;
-    if (skip) left = 5 + static_cast<int>(random.below(5));
-  }
-
-  Rig rig("BipedalWalker-v3");
-  RandomStream actions(5);
-  rig.reset(seed);
-  double farthest = 0.0;
-  for (int i = 0; i < 150; ++i) {
-    const Body hull = body(rig.state(), 0);
-    farthest = std::max(farthest, hull.x);
-    for (int ray = 0; ray < 10; ++ray) {
-      const double length = 160.0 / 30.0;
-      const double dx = length * std::sin(0.15 * ray);
-      const double dy = -length * std::cos(0.15 * ray);
-      double nearest = 1.0;
-      for (std::size_t v = 0; v + 1 < ground.size(); ++v) {
-        // hull + t (dx, dy) = a + u (b − a), by Cramer's rule.
-        const double ex = ground[v + 1][0] - ground[v][0];
-        const double ey = ground[v + 1][1] - ground[v][1];
-        const double rx = ground[v][0] - hull.x;
-        const double ry = ground[v][1] - hull.y;
-        const double determinant = dx * -ey - dy * -ex;
-        const double t = (rx * -ey - ry * -ex) / determinant;
-        const double u = (dx * ry - dy * rx) / determinant;
-        if (u >= 0.0 && u <= 1.0 && t >= 0.0) nearest = std::min(nearest, t);
-      }
-      INFO("step " << i << ", ray " << ray);
-      CHECK(rig.observation[14 + static_cast<std::size_t>(ray)] == Approx(nearest).margin(1e-4));
-    }
-    // Past a fall, too, where the hull rolls about: more to see.
-    rig.set_random(actions);
-    rig.env->step(rig.action, rig.observation);
-  }
-  CHECK(farthest > 4.0);
+/// The fraction of the segment from `from` by (dx, dy) at which it cuts a–b, or 1.
+double cut(const Body& from, double dx, double dy, Point a, Point b) {
+  // from + t (dx, dy) = a + u (b − a), by Cramer's rule.
+  const double ex = b.x - a.x;
+  const double ey = b.y - a.y;
+  const double rx = a.x - from.x;
+  const double ry = a.y - from.y;
+  const double determinant = dy * ex - dx * ey;
+  const double t = (ry * ex - rx * ey) / determinant;
+  const double u = (dx * ry - dy * rx) / determinant;
+  return u >= 0.0 && u <= 1.0 && t >= 0.0 ? std::min(t, 1.0) : 1.0;
 }
 
-TEST_CASE("Only the hardcore ground has obstacles") {
-  // They are drawn in a grey of their own.
-  const auto shows_block = [](const std::string& id, std::uint64_t seed) {
-    Rig rig(id);
+TEST_CASE("A walker's rays measure the ground and its obstacles") {
+  // Stairs, stumps or pits begin after the start; from a drop beside them they are in sight.
+  for (const std::uint64_t seed : {2u, 3u, 5u, 12u}) {
+    RandomStream random(seed);
+    Draws draws(random, /*centred=*/false);
+    const WalkerTerrain terrain = WalkerTerrain::make(draws, /*obstacles=*/true);
+    Rig rig("BipedalWalkerHardcore-v3");
+    RandomStream actions(5);
     rig.reset(seed);
-    Picture picture;
-    rig.env->render({.width = 600, .height = 400, .camera = ""}, picture);
-    for (std::size_t i = 0; i < picture.rgb.size(); i += 3) {
-      if (picture.rgb[i] == 190 && picture.rgb[i + 1] == 190 && picture.rgb[i + 2] == 196) {
-        return true;
+    for (int i = 0; i < 100; ++i) {
+      const Body hull = body(rig.state(), 0);
+      for (int ray = 0; ray < 10; ++ray) {
+        const double dx = 160.0 / 30.0 * std::sin(0.15 * ray);
+        const double dy = -160.0 / 30.0 * std::cos(0.15 * ray);
+        double nearest = 1.0;
+        for (std::size_t v = 0; v + 1 < terrain.vertices.size(); ++v) {
+          nearest =
+              std::min(nearest, cut(hull, dx, dy, terrain.vertices[v], terrain.vertices[v + 1]));
+        }
+        for (const WalkerTerrain::Block& block : terrain.blocks) {
+          for (std::size_t c = 0; c < 4; ++c) {
+            nearest = std::min(nearest, cut(hull, dx, dy, block[c], block[(c + 1) % 4]));
+          }
+        }
+        INFO("step " << i << ", ray " << ray);
+        CHECK(rig.observation[14 + static_cast<std::size_t>(ray)] == Approx(nearest).margin(1e-3));
+      }
+      rig.set_random(actions);  // past a fall, too
+      rig.env->step(rig.action, rig.observation);
+    }
+  }
+}
+
+TEST_CASE("A walker's grass wanders about its level") {
+  // Written down once more.
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    RandomStream random(seed);
+    Draws draws(random, /*centred=*/false);
+    const WalkerTerrain terrain = WalkerTerrain::make(draws, /*obstacles=*/false);
+    CHECK(terrain.blocks.empty());
+    REQUIRE(terrain.vertices.size() == 200);
+
+    RandomStream again(seed);
+    const double level = 10.0 / 3.0;
+    double y = level;
+    double slope = 0.0;
+    int left = 20;
+    bool pause = false;  // the first vertex of a stretch repeats the height
+    for (std::size_t i = 0; i < 200; ++i) {
+      if (!pause) {
+        slope = slope * 4.0 / 5.0 + (y < level ? 0.01 : (y > level ? -0.01 : 0.0));
+        if (i > 20) slope += again.uniform(-1.0, 1.0) / 30.0;
+        y += slope;
+      }
+      CHECK(terrain.vertices[i].x == Approx(14.0 / 30.0 * static_cast<double>(i)));
+      CHECK(terrain.vertices[i].y == Approx(y).epsilon(1e-12));
+      pause = --left == 0;
+      if (pause) left = 5 + static_cast<int>(again.below(5));
+    }
+  }
+}
+
+TEST_CASE("A walker's obstacles have the shapes of their definition") {
+  constexpr double kStep = 14.0 / 30.0;
+  int stumps = 0;
+  int stairs = 0;
+  int pits = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    RandomStream random(seed);
+    Draws draws(random, /*centred=*/false);
+    const WalkerTerrain terrain = WalkerTerrain::make(draws, /*obstacles=*/true);
+    bool in_pit = false;  // between its two walls
+    for (std::size_t b = 0; b < terrain.blocks.size(); ++b) {
+      const WalkerTerrain::Block& block = terrain.blocks[b];
+      const double width = (block[1].x - block[0].x) / kStep;
+      const double height = (block[0].y - block[3].y) / kStep;
+      const auto at = static_cast<std::size_t>(std::lround(block[0].x / kStep));
+      REQUIRE(at >= 20);
+      if (at >= 190) break;  // cut off by the end of the ground
+      const auto ground = [&](std::size_t i) { return terrain.vertices[i].y; };
+      if (width > 3.5) {
+        // A stair: four steps wide, one high; the ground is a ramp that follows.
+        ++stairs;
+        CHECK(width == Approx(4.0));
+        CHECK(height == Approx(1.0));
+        CHECK(std::abs(ground(at + 1) - block[0].y) <= 1.25 * kStep + 1e-9);
+      } else if (height > 3.5) {
+        // A wall of a pit: the next one is 3 or 4 steps on, and between them it is 4 steps deep.
+        ++pits;
+        CHECK(width == Approx(1.0));
+        CHECK(height == Approx(4.0));
+        in_pit = !in_pit;
+        if (in_pit) {
+          const double gap = (terrain.blocks[b + 1][0].x - block[0].x) / kStep;
+          CHECK((gap == Approx(3.0) || gap == Approx(4.0)));
+          CHECK(ground(at) == Approx(block[0].y));
+          CHECK(ground(at + 1) == Approx(block[3].y));
+          CHECK(ground(at + static_cast<std::size_t>(std::lround(gap))) == Approx(block[3].y));
+          CHECK(ground(at + static_cast<std::size_t>(std::lround(gap)) + 1) == Approx(block[0].y));
+        } else {
+          CHECK(block[0].y == terrain.blocks[b - 1][0].y);
+        }
+      } else {
+        // A stump: one or two steps square, on the ground.
+        ++stumps;
+        CHECK((width == Approx(1.0) || width == Approx(2.0)));
+        CHECK(height == Approx(width));
+        CHECK(ground(at) == Approx(block[3].y));
       }
     }
-    return false;
-  };
-  int seen = 0;
-  for (std::uint64_t seed = 0; seed < 10; ++seed) {
-    CHECK_FALSE(shows_block("BipedalWalker-v3", seed));
-    seen += shows_block("BipedalWalkerHardcore-v3", seed) ? 1 : 0;
   }
-  CHECK(seen >= 8);
+  // Each a third of the obstacles; stairs have 3.5 blocks on average, pits 2.
+  CHECK(stumps > 40);
+  CHECK(stairs / 3.5 == Approx(stumps).epsilon(0.4));
+  CHECK(pits / 2.0 == Approx(stumps).epsilon(0.4));
 }
 
 // ---- CarRacing
@@ -496,6 +549,50 @@ TEST_CASE("A road closes, turns once around the middle and has the width of its 
   CHECK(median(counts) <= 305.0);
   CHECK(*std::ranges::min_element(counts) > 220.0);
   CHECK(*std::ranges::max_element(counts) < 400.0);
+}
+
+TEST_CASE("A road turns towards the next checkpoint") {
+  int followed = 0;
+  int steps = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    RandomStream random(seed);
+    Draws draws(random, /*centred=*/false);
+    const RaceTrack track = RaceTrack::make(draws);
+    // An attempt takes two numbers for each of twelve checkpoints; the last one closed.
+    REQUIRE(random.counter() % 24 == 0);
+    RandomStream again(seed, random.counter() - 24);
+    std::vector<std::array<double, 3>> checkpoints;  // angle, x, y
+    for (int c = 0; c < 12; ++c) {
+      double angle = kPi / 6.0 * c + again.uniform(0.0, kPi / 6.0);
+      double radius = again.uniform(50.0, 150.0);
+      if (c == 0 || c == 11) {
+        angle = kPi / 6.0 * c;
+        radius = 225.0;
+      }
+      checkpoints.push_back({angle, radius * std::cos(angle), radius * std::sin(angle)});
+    }
+    const auto direction = [&](std::size_t i) {
+      const auto& a = track.points[i - 1];
+      const auto& b = track.points[i];
+      return std::atan2(-(b.x - a.x), b.y - a.y);
+    };
+    for (std::size_t i = 1; i + 1 < track.points.size(); ++i) {
+      const auto& at = track.points[i - 1];
+      const double angle = std::atan2(at.y, at.x) + (at.y < 0.0 ? 2.0 * kPi : 0.0);
+      const auto target = std::ranges::find_if(
+          checkpoints, [&](const auto& checkpoint) { return checkpoint[0] >= angle; });
+      const auto& [_, x, y] = target == checkpoints.end() ? checkpoints[0] : *target;
+      const double heading = direction(i);
+      const double aside = 6.0 * (std::cos(heading) * (x - at.x) + std::sin(heading) * (y - at.y));
+      const double turn = std::abs(aside) > 0.3 ? std::clamp(-0.001 * aside, -0.31, 0.31) : 0.0;
+      const double turned = std::remainder(direction(i + 1) - heading, 2.0 * kPi);
+      followed += std::abs(turned - turn) < 1e-6 ? 1 : 0;
+      ++steps;
+      CHECK(std::abs(turned) <= 0.31 + 1e-9);
+    }
+  }
+  // All but where a road runs back and keeps to the checkpoint that it already aimed at.
+  CHECK(followed > 0.9 * steps);
 }
 
 const Settings kNumbers = {{"observation", "state", "test"}};
