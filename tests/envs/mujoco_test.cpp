@@ -1,6 +1,7 @@
 // The MuJoCo environments against independent truth: a cart-pole integrated here from its
 // Lagrangian, free fall, and rewards and observations recomputed from qpos and qvel. The models
 // have a test of their own (model_facts_test.cpp).
+#include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <mujoco/mujoco.h>
 #include <numbers>
+#include <span>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -127,6 +129,72 @@ TEST_CASE("resets add noise to qpos, then to qvel, from the seed's stream") {
     }
     CHECK(driver.qpos() == qpos);
     CHECK(driver.qvel() == qvel);
+  }
+}
+
+TEST_CASE("resets of the tasks beyond the planar ones follow their definitions") {
+  const auto within = [](std::span<const double> values, double half_width) {
+    return std::ranges::all_of(values, [=](double x) { return std::abs(x) <= half_width; });
+  };
+  Driver reacher(make_reacher({}));
+  Driver pusher(make_pusher({}));
+  double farthest_target = 0.0;
+  double nearest_object = 1.0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    INFO(seed);
+    reacher.env->reset(seed, reacher.observation);
+    const auto arm = reacher.env->physical_state();
+    const double target = std::hypot(arm.qpos[2], arm.qpos[3]);
+    CHECK(target < 0.2);
+    farthest_target = std::max(farthest_target, target);
+    CHECK(within(std::span(arm.qpos).first(2), 0.1));
+    CHECK(within(std::span(arm.qvel).first(2), 0.005));
+    CHECK(within(std::span(arm.qvel).last(2), 0.0));
+
+    pusher.env->reset(seed, pusher.observation);
+    const auto push = pusher.env->physical_state();
+    const double object = std::hypot(push.qpos[7], push.qpos[8]);
+    CHECK(object > 0.17);
+    nearest_object = std::min(nearest_object, object);
+    CHECK((-0.3 <= push.qpos[7] && push.qpos[7] <= 0.0));
+    CHECK(std::abs(push.qpos[8]) <= 0.2);
+    CHECK(within(std::span(push.qpos).first(7), 0.0));
+    CHECK(within(std::span(push.qpos).last(2), 0.0));
+    CHECK(within(std::span(push.qvel).first(7), 0.005));
+    CHECK(within(std::span(push.qvel).last(4), 0.0));
+  }
+  CHECK(farthest_target > 0.19);
+  CHECK(nearest_object < 0.18);
+
+  // The others add noise from the seed's stream, in order. Quaternions are normalised afterwards.
+  struct Noise {
+    std::unique_ptr<Env> env;
+    double scale;
+    bool gaussian_speed, free_root;
+  };
+  std::vector<Noise> noises;
+  noises.push_back({make_ant({}), 0.1, true, true});
+  noises.push_back({make_humanoid({}), 0.01, false, true});
+  noises.push_back({make_humanoid_standup({}), 0.01, false, true});
+  noises.push_back({make_swimmer({}), 0.1, false, false});
+  noises.push_back({make_inverted_double_pendulum({}), 0.1, true, false});
+  for (Noise& noise : noises) {
+    Driver driver(std::move(noise.env));
+    INFO(driver.env->spec().id);
+    driver.env->reset_to(std::nullopt, driver.observation);
+    PhysicalState start = driver.env->physical_state();
+    driver.env->reset(42, driver.observation);
+    RandomStream random(42);
+    for (double& q : start.qpos) q += random.uniform(-noise.scale, noise.scale);
+    for (double& v : start.qvel) {
+      v = noise.gaussian_speed ? noise.scale * random.normal()
+                               : random.uniform(-noise.scale, noise.scale);
+    }
+    if (noise.free_root) mju_normalize4(start.qpos.data() + 3);
+    for (std::size_t i = 0; i < start.qpos.size(); ++i) {
+      CHECK(driver.qpos()[i] == Approx(start.qpos[i]).margin(1e-14));
+    }
+    CHECK(driver.qvel() == start.qvel);
   }
 }
 
