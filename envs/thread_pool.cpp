@@ -1,6 +1,8 @@
 #include "envs/thread_pool.h"
 
 #include <algorithm>
+#include <pthread.h>
+#include <sched.h>
 #include <string>
 #include <utility>
 
@@ -9,16 +11,12 @@
 namespace costate {
 namespace {
 
-/// Tells the core that this thread is only waiting.
-void pause_core() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
+int cores() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-/// Returns once `value` is no longer `old`: spins for a moment, then sleeps.
+}  // namespace
+
 void wait_while(const std::atomic<int>& value, int old, int spins) {
   for (int i = 0; i < spins; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
@@ -27,20 +25,34 @@ void wait_while(const std::atomic<int>& value, int old, int spins) {
   value.wait(old);
 }
 
-}  // namespace
-
-ThreadPool::ThreadPool(int threads) {
+int resolve_threads(int threads) {
   if (threads < 0) {
     throw UsageError("threads = " + std::to_string(threads) +
                      ": expected a positive number, or 0 for one per core");
   }
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (threads == 0) threads = cores;
-  // Some 50 µs: longer than what a learner does between two jobs, shorter than it takes to notice.
-  // With more threads than cores, spinning only keeps a core from who has work.
-  spins_ = threads <= cores ? 2500 : 0;
+  return threads == 0 ? cores() : threads;
+}
+
+int spins_before_sleep(int threads) {
+  return threads <= cores() ? 2500 : 0;
+}
+
+void pin_to_core(std::thread& thread, int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(core % cores()), &set);
+  // Where the process may not use that core, the thread stays free: pinning is a wish.
+  pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
+}
+
+ThreadPool::ThreadPool(int threads, bool pin) {
+  threads = resolve_threads(threads);
+  spins_ = spins_before_sleep(threads);
   workers_.reserve(static_cast<std::size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { worker(); });
+  for (int i = 1; i < threads; ++i) {
+    workers_.emplace_back([this] { worker(); });
+    if (pin) pin_to_core(workers_.back(), i);
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -15,9 +15,10 @@ namespace costate {
 
 class ThreadPool {
  public:
-  /// `threads` counts the calling thread, so 1 starts none. 0 takes one per core. Throws UsageError
-  /// where it is negative.
-  explicit ThreadPool(int threads);
+  /// `threads` counts the calling thread, so 1 starts none. 0 takes one per core. With `pin`, each
+  /// thread but the calling one stays on a core of its own. Throws UsageError where `threads` is
+  /// negative.
+  explicit ThreadPool(int threads, bool pin = false);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -64,5 +65,26 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
 };
+
+/// Tells the core that this thread is only waiting.
+inline void pause_core() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Returns once `value` is no longer `old`: spins for a moment, then sleeps until it is notified.
+void wait_while(const std::atomic<int>& value, int old, int spins);
+
+/// `threads`, or one per core where that is 0. Throws UsageError where it is negative.
+int resolve_threads(int threads);
+/// How often to spin before sleeping: for some 50 µs, longer than what a learner does between two
+/// jobs and shorter than it takes to notice. With more threads than cores, spinning only keeps a
+/// core from who has work: 0.
+int spins_before_sleep(int threads);
+/// Keeps the thread on one core, counted round the cores that there are.
+void pin_to_core(std::thread& thread, int core);
 
 }  // namespace costate

@@ -10,8 +10,9 @@
 
 namespace costate {
 
-VectorEnv::VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool)
-    : seed_(seed), pool_(pool) {
+VectorEnv::VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool,
+                     Autoreset autoreset)
+    : seed_(seed), pool_(pool), autoreset_(autoreset) {
   if (count < 1) {
     throw UsageError("number of environments = " + std::to_string(count) + ": expected at least 1");
   }
@@ -76,6 +77,12 @@ void VectorEnv::step_range(int first, int n, std::span<const float> actions) {
   for (int i = first; i < first + n; ++i) {
     const auto row = static_cast<std::size_t>(i);
     Slot& slot = slots_[row];
+    if (slot.ended) {
+      reset_one(i);
+      rewards_[row] = 0.0;
+      terminated_[row] = truncated_[row] = 0;
+      continue;
+    }
     const auto action =
         actions.subspan(static_cast<std::size_t>(i - first) * action_size_, action_size_);
     const StepResult result = slot.env->step(action, scratch(i));
@@ -86,7 +93,11 @@ void VectorEnv::step_range(int first, int n, std::span<const float> actions) {
     truncated_[row] = result.truncated;
     if (result.terminated || result.truncated) {
       keep_observations(i, 1, final_observations_);
-      reset_one(i);
+      if (autoreset_ == Autoreset::kSameStep) {
+        reset_one(i);
+      } else {
+        slot.ended = true;
+      }
     }
   }
   // All at once: a vector load of what has only just been written in smaller pieces would wait.
@@ -98,6 +109,7 @@ void VectorEnv::reset_one(int i) {
   ++slot.episode;
   slot.episode_seed = derive_key({seed_, static_cast<std::uint64_t>(i), slot.episode});
   slot.step = 0;
+  slot.ended = false;
   slot.env->reset(slot.episode_seed, scratch(i));
 }
 
@@ -163,6 +175,7 @@ void VectorEnv::save_state(int i, StateWriter& writer) const {
   writer.write(slot.episode);
   writer.write(slot.episode_seed);
   writer.write(slot.step);
+  writer.write(slot.ended);
   writer.write(observations().subspan(row * observation_size_, observation_size_));
   slot.env->save_state(writer);
 }
@@ -173,6 +186,7 @@ void VectorEnv::restore_state(int i, StateReader& reader) {
   slot.episode = reader.read<std::uint64_t>();
   slot.episode_seed = reader.read<std::uint64_t>();
   slot.step = reader.read<std::uint64_t>();
+  slot.ended = reader.read<bool>();
   reader.read(std::span(observations_).subspan(row * observation_size_, observation_size_));
   slot.env->restore_state(reader);
 }

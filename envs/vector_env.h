@@ -1,9 +1,9 @@
 // N environments of one kind, stepped together.
 //
 // Environment i's episode e = 1, 2, … is seeded with derive_key({run seed, i, e}), so nothing
-// depends on the number of threads or on the other environments. Autoreset is Gymnasium's *same
-// step*: the step that ends an episode already returns the first observation of the next one, and
-// the last observation of the old one is kept in final_observations().
+// depends on the number of threads or on the other environments. Autoreset is one of the two that
+// Gymnasium names; either way the last observation of an episode is in final_observations() after
+// the step that ends it.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,24 @@
 
 namespace costate {
 
+enum class Autoreset {
+  /// The step that ends an episode already returns the first observation of the next one.
+  kSameStep,
+  /// The step that ends an episode returns its last observation. The one after it ignores its
+  /// action, starts the next episode and returns its first observation, reward 0 and no flags.
+  kNextStep,
+};
+
 class VectorEnv {
  public:
   /// `pool` outlives the VectorEnv and is used by reset() and step() only. Throws UsageError where
   /// the environment cannot be made or `count` is not positive.
-  VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool);
+  VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, ThreadPool& pool,
+            Autoreset autoreset = Autoreset::kSameStep);
 
   const EnvSpec& spec() const;
   int size() const;
+  Autoreset autoreset() const { return autoreset_; }
 
   /// Starts the next episode of every environment. To be called once before the first step.
   void reset();
@@ -63,6 +73,7 @@ class VectorEnv {
     std::uint64_t episode = 0;
     std::uint64_t episode_seed = 0;
     std::uint64_t step = 0;  ///< of the episode
+    bool ended = false;      ///< waits for the step that starts the next episode
   };
 
   /// Calls range(first, n) for contiguous ranges that cover all environments, on the pool.
@@ -77,6 +88,7 @@ class VectorEnv {
 
   std::uint64_t seed_;
   ThreadPool& pool_;
+  Autoreset autoreset_;
   std::vector<Slot> slots_;
   std::vector<int> bounds_;  ///< of the ranges that the pool is given, from 0 to N
   std::size_t observation_size_;

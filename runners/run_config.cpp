@@ -51,6 +51,8 @@ Options RunConfig::options() {
   table.add("steps", steps, Range::at_least(1), "environment steps in all");
   table.add("threads", threads, Range::between(0, 1024), "worker threads; 0: one per core");
   table.only_runtime();
+  table.add("pin_threads", pin_threads, "keep each worker thread on a core of its own");
+  table.only_runtime();
   table.add("checkpoint_seconds", checkpoint_seconds, Range::above(0),
             "wall-clock seconds between two checkpoints");
   table.only_runtime();

@@ -27,6 +27,7 @@ struct RunConfig {
   std::int64_t seed = 1;
   std::int64_t steps = 100000;
   std::int64_t threads = 0;
+  bool pin_threads = false;
   double checkpoint_seconds = 30.0;
   PolicyConfig policy;
   RuntimeConfig runtime;

@@ -95,7 +95,7 @@ class Training {
       : config_(config),
         run_(std::move(run)),
         console_(console),
-        pool_(static_cast<int>(config.threads)),
+        pool_(static_cast<int>(config.threads), config.pin_threads),
         environments_(config.env, static_cast<int>(config.runtime.envs),
                       static_cast<std::uint64_t>(config.seed), pool_),
         policy_(config.policy, environments_.spec()),
