@@ -34,6 +34,18 @@ int id_of(const mjModel& model, mjtObj kind, const char* name) {
   return id;
 }
 
+/// Undoes what `work` does to the quaternion of a root that is free. MuJoCo normalises it before it
+/// computes anything from it, which rounds. Here the position stage runs twice on the state between
+/// two control steps, in the reference once; so the state keeps the number from before.
+template <class Work>
+void keep_quaternion(const mjModel& model, mjData& data, const Work& work) {
+  if (model.jnt_type[0] != mjJNT_FREE) return work();
+  std::array<double, 4> quaternion;
+  std::copy_n(data.qpos + 3, 4, quaternion.begin());
+  work();
+  std::ranges::copy(quaternion, data.qpos + 3);
+}
+
 }  // namespace
 
 DmcEnv::DmcEnv(const std::string& domain_task, const std::string& summary,
@@ -54,7 +66,7 @@ void DmcEnv::start_episode(RandomStream& random, const mjModel& model, mjData& d
 
 void DmcEnv::first_forward(const mjModel& model, mjData& data) const {
   // mj_forward with actuation switched off, which is what the reference does.
-  mj_fwdPosition(&model, &data);
+  keep_quaternion(model, data, [&] { mj_fwdPosition(&model, &data); });
   mj_sensorPos(&model, &data);
   mj_fwdVelocity(&model, &data);
   mj_sensorVel(&model, &data);
@@ -67,7 +79,7 @@ void DmcEnv::first_forward(const mjModel& model, mjData& data) const {
 
 void DmcEnv::advance(const mjModel& model, mjData& data) const {
   MujocoEnv::advance(model, data);
-  mj_step1(&model, &data);
+  keep_quaternion(model, data, [&] { mj_step1(&model, &data); });
 }
 
 void DmcEnv::extract(const mjModel& model, mjData& data, std::span<double> derived) const {
