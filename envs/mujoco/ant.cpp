@@ -68,9 +68,9 @@ class Ant final : public MujocoEnv {
 
   void extract(const mjModel& model, mjData& data, std::span<double> derived) const override {
     derived[0] = data.xpos[3 * main_body_];
-    const auto [low, high] = config_.contact_force_range;
+    const Bounds& range = config_.contact_force_range;
     std::transform(data.cfrc_ext, data.cfrc_ext + 6 * model.nbody, derived.begin() + 1,
-                   [low, high](double force) { return std::clamp(force, low, high); });
+                   [&range](double force) { return std::clamp(force, range.low, range.high); });
   }
 
   void advance(const mjModel& model, mjData& data) const override {

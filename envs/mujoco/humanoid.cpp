@@ -3,9 +3,10 @@
 // Gymnasium's definitions: Humanoid's reward = w_f·(X_after − X_before)/dt + (r_h while healthy)
 // − w_c·Σa² − clip(w_k·Σ cfrc_ext²), where X is the centre of mass of all bodies' xipos.
 // HumanoidStandup's = w_u·z/timestep + 1 − w_c·Σa² − clip(w_i·Σ cfrc_ext²), z = qpos[2]; its
-// divisor is the physics timestep. Observed are qpos without x and y, qvel, and, of all bodies but
-// the world, cinert, cvel and cfrc_ext, and the actuators' forces on all joints but the root. All
-// of these but qpos and qvel lag behind.
+// divisor is the physics timestep, and w_u counts as documented, where the reference's code leaves
+// it out. Observed are qpos without x and y, qvel, and, of all bodies but the world, cinert, cvel
+// and cfrc_ext, and the actuators' forces on all joints but the root. All of these but qpos and
+// qvel lag behind.
 #include <algorithm>
 
 #include "envs/format.h"

@@ -31,7 +31,7 @@ using Row = std::vector<double>;
 /// The model of an asset with an mjData of its own.
 struct Bare {
   explicit Bare(const std::string& asset)
-      : shared(shared_model(asset_path(asset))), m(*shared), owned(mj_makeData(&m)), d(*owned) {}
+      : shared(shared_model(asset_path(asset))), m(*shared), owned_(mj_makeData(&m)), d(*owned_) {}
 
   void start_at(const PhysicalState& state) {
     mj_resetData(&m, &d);
@@ -64,9 +64,9 @@ struct Bare {
   struct Delete {
     void operator()(mjData* data) const { mj_deleteData(data); }
   };
-  std::unique_ptr<mjData, Delete> owned;
+  std::unique_ptr<mjData, Delete> owned_;
 
-  void set(const PhysicalState& state) {
+  void set(const PhysicalState& state) const {
     std::ranges::copy(state.qpos, d.qpos);
     std::ranges::copy(state.qvel, d.qvel);
   }
