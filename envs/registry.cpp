@@ -9,6 +9,7 @@
 #include "envs/box2d/register.h"
 #include "envs/classic/register.h"
 #include "envs/dmc/register.h"
+#include "envs/mujoco/mjcf.h"
 #include "envs/mujoco/register.h"
 
 namespace costate {
@@ -85,6 +86,8 @@ std::vector<std::string> env_ids() {
 }
 
 std::unique_ptr<TaskConfig> task_config(const std::string& id) {
+  constexpr std::string_view kOwnModel = "mjcf:";
+  if (id.starts_with(kOwnModel)) return mjcf_task_config(id.substr(kOwnModel.size()));
   ensure_registered();
   {
     const std::lock_guard lock(table().mutex);

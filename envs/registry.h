@@ -56,7 +56,8 @@ void register_env(std::string id, std::unique_ptr<Env> (*make)(const Config&),
 /// All registered ids, sorted.
 std::vector<std::string> env_ids();
 
-/// The task of that id with its default options. Throws UsageError that names the nearest known id.
+/// The task of that id with its default options; "mjcf:<path>" is one on a model of the user's own
+/// (envs/mujoco/mjcf.h). Throws UsageError that names the nearest known id.
 std::unique_ptr<TaskConfig> task_config(const std::string& id);
 
 /// The candidate nearest to `word` in edit distance, or "" where none is near: for error messages.

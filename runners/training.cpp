@@ -246,7 +246,8 @@ fs::path default_run_folder(const RunConfig& config) {
   const std::string head = config.policy.head == "auto" ? "" : "-" + config.policy.head;
   std::string name =
       config.env.id() + "-" + config.algo + head + "-s" + std::to_string(config.seed);
-  std::ranges::replace(name, '/', '-');
+  std::ranges::replace_if(
+      name, [](char c) { return c == '/' || c == ':'; }, '-');
   fs::path run = fs::path("runs") / name;
   for (int i = 2; fs::exists(run); ++i) run = fs::path("runs") / (name + "-" + std::to_string(i));
   return run;

@@ -23,17 +23,29 @@ bool is_slide(const mjModel& model, int joint) {
   return model.jnt_type[joint] == mjJNT_SLIDE;
 }
 
+/// What a control of the actuator is: for a motor at a joint the force or torque at 1, else its
+/// target (a servo's) or nothing in particular.
+std::string control_label(const mjModel& model, int actuator) {
+  if (model.actuator_biastype[actuator] != mjBIAS_NONE) return " target";
+  if (model.actuator_trntype[actuator] != mjTRN_JOINT) return " control";
+  const bool force = is_slide(model, model.actuator_trnid[2 * actuator]);
+  const double gear = model.actuator_gear[6 * actuator];
+  return (force ? " force (" : " torque (") + format_number(gear) + (force ? " N)" : " N m)");
+}
+
 /// A box with the actuators' control ranges, rounded to float as actions are.
 Space action_space(const mjModel& model) {
   std::vector<double> low;
   std::vector<double> high;
   std::vector<std::string> labels;
   for (int i = 0; i < model.nu; ++i) {
+    if (!model.actuator_ctrllimited[i]) {
+      throw UsageError("actuator " + name_of(model, mjOBJ_ACTUATOR, i) +
+                       " has no ctrlrange (with ctrllimited=\"true\"), which bounds the actions");
+    }
     low.push_back(static_cast<float>(model.actuator_ctrlrange[2 * i]));
     high.push_back(static_cast<float>(model.actuator_ctrlrange[2 * i + 1]));
-    const bool force = is_slide(model, model.actuator_trnid[2 * i]);
-    labels.push_back(name_of(model, mjOBJ_ACTUATOR, i) + (force ? " force (" : " torque (") +
-                     format_number(model.actuator_gear[6 * i]) + (force ? " N)" : " N m)"));
+    labels.push_back(name_of(model, mjOBJ_ACTUATOR, i) + control_label(model, i));
   }
   Space space = Space::box(std::move(low), std::move(high));
   space.labels = std::move(labels);
@@ -222,6 +234,10 @@ void MujocoEnv::scale_parameters(std::span<const double> factors) {
 void MujocoEnv::clear() {
   std::fill(state_.begin(), state_.end(), 0.0);
   std::copy_n(model().qpos0, nq_, mutable_qpos().begin());
+  if (keyframe_ < 0) return;
+  const auto key = static_cast<std::size_t>(keyframe_);
+  std::copy_n(model().key_qpos + key * nq_, nq_, mutable_qpos().begin());
+  std::copy_n(model().key_qvel + key * nv_, nv_, mutable_qvel().begin());
 }
 
 void MujocoEnv::start_episode(RandomStream& random, const mjModel&, mjData& data,
@@ -235,6 +251,11 @@ void MujocoEnv::first_forward(const mjModel& model, mjData& data) const {
   // Not computed by mj_forward: what it holds is of another environment.
   std::fill_n(data.cfrc_ext, 6 * model.nbody, 0.0);
   mj_forward(&model, &data);
+}
+
+void MujocoEnv::start_from_keyframe(int key) {
+  keyframe_ = key;
+  clear();
 }
 
 void MujocoEnv::edit_model(void (*edit)(mjModel& model)) {
@@ -260,6 +281,7 @@ void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
   with_simulator({}, [&](mjData& data) {
     start_episode(random, model(), data, std::span(state_).subspan(physics_));
     first_forward(model(), data);
+    check(data, "the start of an episode");
   });
   observe(observation);
 }
@@ -297,7 +319,10 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
     std::ranges::copy(start->qpos, mutable_qpos().begin());
     std::ranges::copy(start->qvel, mutable_qvel().begin());
   }
-  with_simulator({}, [this](mjData& data) { first_forward(model(), data); });
+  with_simulator({}, [this](mjData& data) {
+    first_forward(model(), data);
+    check(data, "the start of an episode");
+  });
   // mj_forward leaves its acceleration as the next warm start, and rounds quaternions by
   // normalising them once more. A given state promises a zero warm start and its very numbers; the
   // noise-free start is a reset like any other.
@@ -308,15 +333,18 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
   observe(observation);
 }
 
+void MujocoEnv::check(const mjData& data, const std::string& where) const {
+  if (const char* text = trouble(data)) {
+    throw Error(spec_.id + ": simulation failed in " + where + ": " + text);
+  }
+}
+
 void MujocoEnv::simulate(std::span<const float> action) {
   assert(action.size() == static_cast<std::size_t>(model().nu));
   with_simulator(action, [this](mjData& data) {
     const double time = data.time;
     advance(model(), data);
-    if (const char* text = trouble(data)) {
-      throw Error(spec_.id + ": simulation failed in the control step at time " +
-                  format_number(time) + " s: " + text);
-    }
+    check(data, "the control step at time " + format_number(time) + " s");
   });
 }
 

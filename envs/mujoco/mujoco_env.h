@@ -123,6 +123,8 @@ class MujocoEnv : public Env {
   int frame_skip() const { return frame_skip_; }
   const mjModel& model() const { return scaled_model_ ? *scaled_model_ : nominal_model(); }
 
+  /// Takes the place of qpos0 and zero velocities as the noise-free start.
+  void start_from_keyframe(int key);
   /// Makes the model the task's own, other than its file has it. To be called in the constructor.
   void edit_model(void (*edit)(mjModel& model));
 
@@ -143,6 +145,8 @@ class MujocoEnv : public Env {
   std::array<std::pair<double*, std::size_t>, 5> state_parts(mjData& data) const;
   /// An mjData in the present state.
   mjData& borrow_simulator(std::span<const float> controls);
+  /// Throws Error where MuJoCo met trouble.
+  void check(const mjData& data, const std::string& where) const;
   /// The state of mj_resetData.
   void clear();
   const mjModel& nominal_model() const {
@@ -164,6 +168,7 @@ class MujocoEnv : public Env {
   /// start, since the solver starts from the last acceleration and stops at a tolerance, so that
   /// the result depends on where it started.
   std::vector<double> state_;
+  int keyframe_ = -1;  ///< of the noise-free start; -1: qpos0
   int frame_skip_;
   EnvSpec spec_;
 };
