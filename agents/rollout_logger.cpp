@@ -70,6 +70,7 @@ RolloutLogger::RolloutLogger(const RolloutLogConfig& config, const std::filesyst
       e.seed = checkpoint->get<std::uint64_t>(name + "seed");
       e.initial_state = checkpoint->get_vector<std::byte>(name + "initial_state");
       e.episode_return = checkpoint->get<double>(name + "return");
+      e.drawn = checkpoint->get_vector<double>(name + "drawn");
       for_each_column(e, [&]<class T>(const char* column, std::vector<T>& values) {
         values = checkpoint->get_vector<T>(name + column);
       });
@@ -91,6 +92,7 @@ void RolloutLogger::Resets::clear() {
   starts.clear();
   states.clear();
   final_observations.clear();
+  drawn.clear();
 }
 
 RolloutLogger::Block& RolloutLogger::take_block() {
@@ -114,6 +116,7 @@ void RolloutLogger::reserve(int steps) {
     resets.starts.reserve(ends);
     resets.states.reserve(ends * header_.state_bytes);
     resets.final_observations.reserve(ends * header_.observation_size);
+    resets.drawn.reserve(ends * header_.drawn_names.size());
   }
 }
 
@@ -125,6 +128,8 @@ void RolloutLogger::start_episode(int env, const VectorEnv& vector) {
   const std::size_t o = header_.observation_size;
   const auto ended = vector.final_observations().subspan(env * o, o);
   resets.final_observations.insert(resets.final_observations.end(), ended.begin(), ended.end());
+  const auto drawn = vector.episode_values(env);
+  resets.drawn.insert(resets.drawn.end(), drawn.begin(), drawn.end());
 }
 
 void RolloutLogger::consume(const RolloutBuffer& buffer, std::int64_t first_step) {
@@ -160,6 +165,8 @@ void RolloutLogger::cut(Block& block) {
     const auto begin = [&] {
       const EpisodeStart& start = resets.starts[next_reset];
       const std::size_t state = next_reset == 0 ? 0 : resets.starts[next_reset - 1].state_end;
+      e.drawn.clear();
+      append_rows(e.drawn, resets.drawn, next_reset, 1, header_.drawn_names.size());
       ++next_reset;
       e.env_index = static_cast<std::uint64_t>(n);
       e.episode = start.episode;
@@ -212,6 +219,7 @@ void RolloutLogger::save(Checkpoint& checkpoint) {
     checkpoint.put(name + "seed", e.seed);
     checkpoint.put(name + "initial_state", std::span<const std::byte>(e.initial_state));
     checkpoint.put(name + "return", e.episode_return);
+    checkpoint.put(name + "drawn", std::span<const double>(e.drawn));
     for_each_column(e, [&]<class T>(const char* column, const std::vector<T>& values) {
       checkpoint.put(name + column, std::span<const T>(values));
     });

@@ -73,6 +73,7 @@ class RolloutLogger {
     std::vector<EpisodeStart> starts;
     std::vector<std::byte> states;          // end to end
     std::vector<float> final_observations;  // [starts, obs] of the episode that ended there, if any
+    std::vector<double> drawn;              // [starts, drawn]
     void clear();
   };
   /// A rollout on its way to the background thread.

@@ -169,6 +169,10 @@ std::uint64_t VectorEnv::episode_seed(int i) const {
   return slots_[static_cast<std::size_t>(i)].episode_seed;
 }
 
+std::span<const double> VectorEnv::episode_values(int i) const {
+  return slots_[static_cast<std::size_t>(i)].env->episode_values();
+}
+
 void VectorEnv::save_state(int i, StateWriter& writer) const {
   const auto row = static_cast<std::size_t>(i);
   const Slot& slot = slots_[row];

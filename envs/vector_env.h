@@ -58,6 +58,8 @@ class VectorEnv {
   /// How many episodes environment i has started, and the seed of the one that runs.
   std::uint64_t episode(int i) const;
   std::uint64_t episode_seed(int i) const;
+  /// What was drawn for it, a number for each of spec().episode_values.
+  std::span<const double> episode_values(int i) const;
 
   /// The whole state of environment i: episode, step, simulator, and its observation, with which a
   /// run continues as if it had never stopped. The results of the last step are not part of it.

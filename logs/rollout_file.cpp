@@ -58,6 +58,7 @@ void visit_columns(const RolloutHeader& header, EpisodeType& episode, ExtentType
   one("episodes/return", episode.episode_return);
   rows("episodes/initial_state", episode.initial_state, header.state_bytes);
   rows("episodes/final_observation", episode.final_observation, header.observation_size);
+  rows("episodes/drawn", episode.drawn, header.drawn_names.size());
 
   rows("steps/observations", episode.observations, header.observation_size);
   rows("steps/actions", episode.actions, header.action_size);
@@ -196,6 +197,9 @@ std::vector<std::byte> empty_file(const RolloutHeader& header, const std::string
                              what);
     if (column.name == "steps/distributions") {
       write_texts(dataset.get(), "names", header.distribution_names, false, what);
+    }
+    if (column.name == "episodes/drawn") {
+      write_texts(dataset.get(), "names", header.drawn_names, false, what);
     }
   }
   return hdf5_image(file.get(), doing);
@@ -442,6 +446,7 @@ void check_same_sizes(const RolloutHeader& found, const RolloutHeader& expected,
   check("action entries a step", found.action_size, expected.action_size);
   check("distribution parameters a step", found.distribution_names.size(),
         expected.distribution_names.size());
+  check("drawn numbers an episode", found.drawn_names.size(), expected.drawn_names.size());
   check("simulator state bytes an episode", found.state_bytes, expected.state_bytes);
   if (found.env != expected.env) {
     throw Error(path + ": holds rollouts of " + found.env + ", expected " + expected.env);
@@ -698,6 +703,10 @@ void RolloutReader::Impl::read_header() {
     const Hdf5Handle dataset(H5Dopen2(file.get(), "steps/distributions", H5P_DEFAULT), doing);
     header.distribution_names = read_texts(dataset.get(), "names", doing);
   }
+  if (width("episodes/drawn") > 0) {
+    const Hdf5Handle dataset(H5Dopen2(file.get(), "episodes/drawn", H5P_DEFAULT), doing);
+    header.drawn_names = read_texts(dataset.get(), "names", doing);
+  }
 }
 
 void RolloutReader::Impl::read_index() {
@@ -801,6 +810,7 @@ Episode RolloutReader::read(std::uint64_t i) const {
   Episode episode;
   episode.initial_state.resize(h.state_bytes);
   episode.final_observation.resize(h.observation_size);
+  episode.drawn.resize(h.drawn_names.size());
   episode.observations.resize(steps * h.observation_size);
   episode.actions.resize(steps * h.action_size);
   episode.raw_actions.resize(steps * h.action_size);

@@ -36,6 +36,8 @@ struct RolloutHeader {
   std::uint64_t state_bytes = 0;  ///< simulator state at an episode's start; 0: not kept
   /// Names of the distribution parameters of a step, one a column; empty: not kept.
   std::vector<std::string> distribution_names;
+  /// Names of what is drawn for an episode, such as the factors of a domain randomisation.
+  std::vector<std::string> drawn_names;
 };
 
 /// One episode of S steps, arrays row-major. O, A, P, K are the sizes in the header, P the number
@@ -48,6 +50,7 @@ struct Episode {
   double episode_return = 0.0;           ///< undiscounted sum of rewards
   std::vector<std::byte> initial_state;  ///< [K] simulator state after the reset
   std::vector<float> final_observation;  ///< [O] after the last step
+  std::vector<double> drawn;             ///< [D] a number for each of drawn_names
 
   std::vector<float> observations;       ///< [S, O] on which the action was chosen
   std::vector<float> actions;            ///< [S, A] as executed, in the environment's units

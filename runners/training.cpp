@@ -66,6 +66,7 @@ RolloutHeader rollout_header(RunConfig config, const ActorCritic& policy, const 
                        {"mujoco_version", mj_versionString()}};
   header.observation_size = static_cast<std::uint64_t>(policy.observation_size());
   header.action_size = static_cast<std::uint64_t>(policy.distribution().action_size());
+  header.drawn_names = envs.spec().episode_values;
   header.distribution_names = policy.distribution().parameter_names();
   std::vector<std::byte> state;
   StateWriter writer(state);

@@ -281,7 +281,7 @@ void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
   with_simulator({}, [&](mjData& data) {
     start_episode(random, model(), data, std::span(state_).subspan(physics_));
     first_forward(model(), data);
-    check(data, "the start of an episode");
+    check(data);
   });
   observe(observation);
 }
@@ -321,7 +321,7 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
   }
   with_simulator({}, [this](mjData& data) {
     first_forward(model(), data);
-    check(data, "the start of an episode");
+    check(data);
   });
   // mj_forward leaves its acceleration as the next warm start, and rounds quaternions by
   // normalising them once more. A given state promises a zero warm start and its very numbers; the
@@ -333,10 +333,13 @@ void MujocoEnv::reset_to(const std::optional<PhysicalState>& start, std::span<do
   observe(observation);
 }
 
-void MujocoEnv::check(const mjData& data, const std::string& where) const {
-  if (const char* text = trouble(data)) {
-    throw Error(spec_.id + ": simulation failed in " + where + ": " + text);
-  }
+void MujocoEnv::check(const mjData& data, std::optional<double> time) const {
+  const char* text = trouble(data);
+  if (text == nullptr) return;
+  throw Error(spec_.id + ": simulation failed " +
+              (time ? "in the control step at time " + format_number(*time) + " s"
+                    : "at the start of an episode") +
+              ": " + text);
 }
 
 void MujocoEnv::simulate(std::span<const float> action) {
@@ -344,7 +347,7 @@ void MujocoEnv::simulate(std::span<const float> action) {
   with_simulator(action, [this](mjData& data) {
     const double time = data.time;
     advance(model(), data);
-    check(data, "the control step at time " + format_number(time) + " s");
+    check(data, time);
   });
 }
 

@@ -145,8 +145,9 @@ class MujocoEnv : public Env {
   std::array<std::pair<double*, std::size_t>, 5> state_parts(mjData& data) const;
   /// An mjData in the present state.
   mjData& borrow_simulator(std::span<const float> controls);
-  /// Throws Error where MuJoCo met trouble.
-  void check(const mjData& data, const std::string& where) const;
+  /// Throws Error where MuJoCo met trouble in the control step that began at `time`, or, without
+  /// one, at the start of an episode.
+  void check(const mjData& data, std::optional<double> time = {}) const;
   /// The state of mj_resetData.
   void clear();
   const mjModel& nominal_model() const {
