@@ -14,8 +14,12 @@
 #include "envs/env.h"
 #include "envs/env_config.h"
 #include "envs/format.h"
+#include "envs/random.h"
 #include "envs/registry.h"
+#include "envs/render/png.h"
+#include "logs/atomic_file.h"
 #include "runners/envs_check.h"
+#include "runners/envs_fuzz.h"
 #include "runners/envs_trace.h"
 #include "runners/main.h"
 
@@ -161,10 +165,110 @@ void describe_env(EnvConfig config, bool json) {
   std::cout << "options (--env-set KEY=VALUE)\n" << options.help();
 }
 
+std::string cell(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
+/// The file name of an environment's picture.
+std::string picture_name(std::string id) {
+  std::replace(id.begin(), id.end(), '/', '-');
+  return id + ".png";
+}
+
+void print_space_as_markdown(const char* title, const Space& space) {
+  std::cout << "\n**" << title << "**: `" << space.to_string() << "`\n";
+  if (space.labels.empty()) return;
+  const bool box = space.kind == Space::Kind::kBox;
+  constexpr std::size_t kLong = 12;
+  const bool fold = space.labels.size() > kLong;
+  if (fold) std::cout << "\n<details><summary>" << space.labels.size() << " entries</summary>\n";
+  std::cout << (box ? "\n| | | from | to |\n|--:|---|--:|--:|\n" : "\n| | |\n|--:|---|\n");
+  for (std::size_t i = 0; i < space.labels.size(); ++i) {
+    std::cout << "| " << i << " | " << cell(space.labels[i]) << " |";
+    if (box) {
+      std::cout << ' ' << format_number(space.low[i]) << " | " << format_number(space.high[i])
+                << " |";
+    }
+    std::cout << '\n';
+  }
+  if (fold) std::cout << "\n</details>\n";
+}
+
+/// A page with all of the environments.
+void describe_as_markdown(const std::vector<std::string>& ids) {
+  std::cout << "# Environments\n\nMade by `costate envs describe all --markdown`, the pictures by "
+               "`costate envs view all --png docs/images/envs`. Every environment also has the "
+               "options of the wrappers, which stand at the end.\n";
+  for (const std::string& id : ids) {
+    const EnvSpec spec = make_env(id)->spec();
+    std::cout << "\n## " << id << "\n\n"
+              << spec.summary << ".\n\n![" << id << "](images/envs/" << picture_name(id)
+              << ")\n\n| | |\n|---|---|\n| Family | " << spec.family << " |\n| Reward | "
+              << cell(spec.reward) << " |\n| Termination | " << cell(spec.termination)
+              << " |\n| Time limit | "
+              << (spec.time_limit > 0 ? std::to_string(spec.time_limit) + " steps" : "none")
+              << " |\n| Control step | " << format_number(spec.control_step) << " s |\n";
+    if (spec.reward_threshold) {
+      std::cout << "| Solved at | a mean return of " << format_number(*spec.reward_threshold)
+                << " |\n";
+    }
+    print_space_as_markdown("Observation", spec.observation);
+    print_space_as_markdown("Action", spec.action);
+    Options options;
+    task_config(id)->describe(options);
+    if (!options.all().empty()) std::cout << "\n**Options**\n\n```\n" << options.help() << "```\n";
+  }
+  Options wrappers;
+  EnvConfig().describe(wrappers);
+  std::cout << "\n## Options of every environment\n\n```\n" << wrappers.help() << "```\n";
+}
+
+/// Draws each environment after `steps` steps of random actions into `png`, a file, or a folder
+/// where there are several.
+void view_envs(const std::vector<std::string>& ids, const std::vector<Assignment>& env_options,
+               const RenderOptions& options, std::int64_t steps, std::uint64_t seed,
+               const std::string& png) {
+  for (const std::string& id : ids) {
+    const auto env = EnvConfig(id, env_options).make();
+    const Space& space = env->spec().action;
+    std::vector<double> observation(static_cast<std::size_t>(env->spec().observation.size()));
+    std::vector<float> action(static_cast<std::size_t>(space.size()));
+    RandomStream random(seed);
+    env->reset(seed, observation);
+    for (std::int64_t i = 0; i < steps; ++i) {
+      for (std::size_t k = 0; k < action.size(); ++k) {
+        action[k] = static_cast<float>(
+            space.kind == Space::Kind::kBox
+                ? random.uniform(space.low[k], space.high[k])
+                : static_cast<double>(random.below(static_cast<std::uint64_t>(
+                      space.kind == Space::Kind::kMultiBinary ? 2 : space.counts[k]))));
+      }
+      const StepResult result = env->step(action, observation);
+      if (result.terminated || result.truncated) break;
+    }
+    Picture picture;
+    env->render(options, picture);
+    const std::string file = ids.size() == 1 ? png : png + "/" + picture_name(id);
+    replace_file(file, to_png(picture));
+    std::cout << file << '\n';
+  }
+}
+
+void fuzz_envs(const std::vector<std::string>& ids, const std::vector<Assignment>& options,
+               std::int64_t steps, std::uint64_t seed) {
+  for (const std::string& id : ids) {
+    const FuzzResult result = fuzz(EnvConfig(id, options), steps, seed);
+    std::cout << std::left << std::setw(28) << id << result.steps << " steps, " << result.episodes
+              << " episodes, " << result.reports << " actions refused" << std::endl;
+  }
+}
+
 /// Returns whether every check passed.
-bool check_envs(const std::string& id, const std::vector<Assignment>& options) {
+bool check_envs(const std::vector<std::string>& ids, const std::vector<Assignment>& options) {
   bool all_passed = true;
-  for (const std::string& each : id == "all" ? env_ids() : std::vector{id}) {
+  for (const std::string& each : ids) {
     const EnvConfig config(each, options);
     config.make();  // what cannot be made is a mistake of the command line, not a failed check
     std::cout << each << '\n';
@@ -195,11 +299,37 @@ int run(int argc, char** argv) {
   list->add_flag("--json", json, "Print a JSON array of what `describe --json` prints");
 
   CLI::App* describe = app.add_subcommand("describe", "Spaces, reward and limits of one");
-  add_env(describe, "The environment, such as Hopper-v5");
+  add_env(describe, "The environment, such as Hopper-v5; `all` with --markdown");
+  bool markdown = false;
+  describe->add_flag("--markdown", markdown, "Print a page in Markdown (docs/envs.md)");
   describe->add_flag("--json", json, "Print a JSON object; a bound that is infinite is null");
 
   CLI::App* check = app.add_subcommand("check", "Check that one keeps the environment contract");
   add_env(check, "The environment, or `all`");
+
+  CLI::App* view = app.add_subcommand("view", "Draw one into a PNG file, without a display");
+  add_env(view, "The environment, or `all`");
+  std::string png;
+  std::string size = "480x480";
+  std::string camera;
+  std::int64_t view_steps = 0;
+  std::uint64_t view_seed = 1;
+  view->add_option("--png", png, "The file to write; for `all`, the folder")->required();
+  view->add_option("--size", size, "Width and height in pixels")->capture_default_str();
+  view->add_option("--camera", camera,
+                   "A camera of the model; otherwise the one that shows the task");
+  view->add_option("--steps", view_steps, "Random steps to take before")->capture_default_str();
+  view->add_option("--seed", view_seed, "Seed of the start and of the actions")
+      ->capture_default_str();
+
+  CLI::App* fuzz_command =
+      app.add_subcommand("fuzz", "Step one with random, extreme and broken actions");
+  add_env(fuzz_command, "The environment, or `all`");
+  std::int64_t fuzz_steps = 10000;
+  std::uint64_t fuzz_seed = 1;
+  fuzz_command->add_option("--steps", fuzz_steps, "Steps to take in each")->capture_default_str();
+  fuzz_command->add_option("--seed", fuzz_seed, "Seed of starts and actions")
+      ->capture_default_str();
 
   CLI::App* trace_command = app.add_subcommand(
       "trace", "Apply given actions and print every state, observation and reward in full");
@@ -234,7 +364,7 @@ int run(int argc, char** argv) {
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
     throw UsageError("unknown command \"" + std::string(argv[1]) +
-                     "\", expected list, describe, check or trace");
+                     "\", expected list, describe, check, view, fuzz or trace");
   }
   if (!parse_command_line(app, argc, argv)) return 0;
 
@@ -244,8 +374,19 @@ int run(int argc, char** argv) {
   }
 
   if (list->parsed()) list_envs(json);
-  if (describe->parsed()) describe_env({id, options}, json);
-  if (check->parsed() && !check_envs(id, options)) return 1;
+  const std::vector<std::string> ids = id == "all" ? env_ids() : std::vector{id};
+  if (describe->parsed() && markdown) {
+    describe_as_markdown(ids);
+  } else if (describe->parsed()) {
+    describe_env({id, options}, json);
+  }
+  if (check->parsed() && !check_envs(ids, options)) return 1;
+  if (view->parsed()) {
+    RenderOptions picture = parse_picture_size(size, "--size");
+    picture.camera = camera;
+    view_envs(ids, options, picture, view_steps, view_seed, png);
+  }
+  if (fuzz_command->parsed()) fuzz_envs(ids, options, fuzz_steps, fuzz_seed);
   if (trace_command->parsed()) {
     if (start_option->count() > 0) request.start_file = start;
     const auto env = EnvConfig(id, options).make();

@@ -171,7 +171,7 @@ void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
   if (!renderer_) renderer_ = std::make_unique<Renderer>(model());
   arrange_picture(renderer_->model());
   mjData& data = borrow_simulator({});
-  mj_fwdPosition(&model(), &data);
+  mj_fwdPosition(&renderer_->model(), &data);
   try {
     renderer_->draw(data, options, picture);
   } catch (...) {
