@@ -1,12 +1,15 @@
 // The control suite's tasks against a bare mjData that is stepped in the reference's order
 // (mj_step2, mj_step, …, mj_step1, always in the same mjData), with observations and rewards
-// written down once more from dm_control's definitions.
+// written down once more from dm_control's definitions; starts against the distributions that they
+// are drawn from.
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mujoco/mujoco.h>
@@ -15,9 +18,11 @@
 #include <vector>
 
 #include "envs/assets.h"
+#include "envs/dmc/tolerance.h"
 #include "envs/env.h"
 #include "envs/env_config.h"
 #include "envs/random.h"
+#include "envs/registry.h"
 #include "tests/allocation_counter.h"
 
 using namespace costate;
@@ -97,6 +102,8 @@ struct Bare {
 
   std::unique_ptr<mjModel, void (*)(mjModel*)> model;
   std::unique_ptr<mjData, void (*)(mjData*)> data;
+  /// Reacher: x and y. Finger: x and z from the spinner's axis.
+  std::array<double, 2> target = {};
 };
 
 using Row = std::vector<double>;
@@ -167,6 +174,22 @@ Row finger_row(const Bare& b) {
           b.data->qvel[2],
           std::log(1.0 + *b.sensor("touchtop")),
           std::log(1.0 + *b.sensor("touchbottom"))};
+}
+
+/// From the spinner's tip to the target.
+double finger_distance(const Bare& b) {
+  const double angle = b.data->qpos[2];
+  return std::hypot(b.target[0] + 0.13 * std::sin(angle), b.target[1] - 0.13 * std::cos(angle));
+}
+
+/// Where the finger of two links of 0.12 m is.
+std::array<double, 2> reach(double shoulder, double wrist) {
+  return {0.12 * (std::cos(shoulder) + std::cos(shoulder + wrist)),
+          0.12 * (std::sin(shoulder) + std::sin(shoulder + wrist))};
+}
+Row reacher_row(const Bare& b) {
+  const auto finger = reach(b.data->qpos[0], b.data->qpos[1]);
+  return join({b.qpos(), {b.target[0] - finger[0], b.target[1] - finger[1]}, b.qvel()});
 }
 
 double hopper_standing(const Bare& b) {
@@ -259,7 +282,6 @@ double quadruped_reward(const Bare& b, double speed) {
   return (1.0 + b.xmat("torso", 2, 2)) / 2.0 * linear_to_half(forward, speed, speed);
 }
 
-/// Every task but those whose target is drawn.
 std::vector<Truth> truths() {
   const auto positions_and_velocities = [](const Bare& b) { return join({b.qpos(), b.qvel()}); };
   std::vector<Truth> all = {
@@ -304,6 +326,21 @@ std::vector<Truth> truths() {
        [](const Bare& b) { return quadruped_reward(b, 0.5); }},
       {"dmc/quadruped-run", 4, quadruped_row,
        [](const Bare& b) { return quadruped_reward(b, 5.0); }}};
+  for (const auto& [task, radius] :
+       std::map<std::string, double>{{"easy", 0.05}, {"hard", 0.015}}) {
+    all.push_back({"dmc/reacher-" + task, 1, reacher_row, [radius = radius](const Bare& b) {
+                     const Row row = reacher_row(b);
+                     return inside(std::hypot(row[2], row[3]) <= radius + 0.01);
+                   }});
+  }
+  for (const auto& [task, radius] : std::map<std::string, double>{{"easy", 0.07}, {"hard", 0.03}}) {
+    all.push_back(
+        {"dmc/finger-turn_" + task, 2,
+         [radius = radius](const Bare& b) {
+           return join({finger_row(b), {b.target[0], b.target[1], finger_distance(b) - radius}});
+         },
+         [radius = radius](const Bare& b) { return inside(finger_distance(b) <= radius); }});
+  }
   for (const char* task : {"balance", "swingup"}) {
     const std::string id = std::string("dmc/cartpole-") + task;
     all.push_back({id, 1, cartpole_row, cartpole_dense});
@@ -330,6 +367,13 @@ std::string domain_of(const std::string& id) {
   return id.substr(4, id.find('-') - 4);
 }
 
+/// All tasks that are registered.
+std::vector<std::string> control_suite_ids() {
+  std::vector<std::string> ids = env_ids();
+  std::erase_if(ids, [](const std::string& id) { return !id.starts_with("dmc/"); });
+  return ids;
+}
+
 /// Puts the bare simulation where the environment is after a reset.
 void follow(Bare& bare, const Driver& driver) {
   mj_resetData(bare.model.get(), bare.data.get());
@@ -338,6 +382,15 @@ void follow(Bare& bare, const Driver& driver) {
   bare.model->opt.disableflags |= mjDSBL_ACTUATION;
   mj_forward(bare.model.get(), bare.data.get());
   bare.model->opt.disableflags &= ~mjDSBL_ACTUATION;
+  // The target is no part of the physics; it must stay where the first observation has it.
+  const std::string& id = driver.env->spec().id;
+  const std::vector<double>& o = driver.observation;
+  if (id.starts_with("dmc/reacher")) {
+    const auto finger = reach(o[0], o[1]);
+    bare.target = {finger[0] + o[2], finger[1] + o[3]};
+  } else if (id.starts_with("dmc/finger-turn")) {
+    bare.target = {o[9], o[10]};
+  }
 }
 
 void require_close(const Row& a, const Row& b) {
@@ -354,6 +407,126 @@ bool same_bits(const Row& a, const Row& b) {
 
 }  // namespace
 
+TEST_CASE("control suite: rewards fall off outside their bounds as defined") {
+  // The closed forms for a value v at the margin, written without the reference's scale factors.
+  struct Shape {
+    Sigmoid sigmoid;
+    std::function<double(double d, double v)> value;
+    bool down_to_zero;  // v may be 0
+  };
+  const std::vector<Shape> shapes = {
+      {Sigmoid::kGaussian, [](double d, double v) { return std::pow(v, d * d); }, false},
+      {Sigmoid::kHyperbolic,
+       [](double d, double v) {
+         const double e = std::pow((1.0 + std::sqrt(1.0 - v * v)) / v, d);
+         return 2.0 / (e + 1.0 / e);
+       },
+       false},
+      {Sigmoid::kLongTail, [](double d, double v) { return v / (v + d * d * (1.0 - v)); }, false},
+      {Sigmoid::kReciprocal, [](double d, double v) { return v / (v + d * (1.0 - v)); }, false},
+      {Sigmoid::kCosine,
+       [](double d, double v) {
+         const double half_angle = d * std::acos(std::sqrt(v));
+         return half_angle < kPi / 2.0 ? std::pow(std::cos(half_angle), 2) : 0.0;
+       },
+       true},
+      {Sigmoid::kLinear, [](double d, double v) { return std::max(0.0, 1.0 - d + d * v); }, true},
+      {Sigmoid::kQuadratic,
+       [](double d, double v) { return std::max(0.0, 1.0 - d * d + d * d * v); }, true},
+      {Sigmoid::kTanhSquared,
+       [](double d, double v) {
+         const double root = std::sqrt(1.0 - v);
+         const double e = std::pow((1.0 + root) / (1.0 - root), d / 2.0);
+         return 4.0 / std::pow(e + 1.0 / e, 2);
+       },
+       false}};
+  const Bounds bounds = {-1.0, 3.0};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    INFO("sigmoid " << i);
+    for (const double v : {0.0, 0.1, 0.5, 0.9}) {
+      if (v == 0.0 && !shapes[i].down_to_zero) continue;
+      INFO("value at the margin " << v);
+      for (const double margin : {0.5, 1.0, 4.0}) {
+        const Falloff falloff = {margin, shapes[i].sigmoid, v};
+        for (const double x : {-1.0, 0.0, 3.0}) CHECK(tolerance(x, bounds, falloff) == 1.0);
+        CHECK(tolerance(-1.0 - margin, bounds, falloff) == Approx(v).margin(1e-14));
+        CHECK(tolerance(3.0 + margin, bounds, falloff) == Approx(v).margin(1e-14));
+        for (const double d : {1e-3, 0.2, 0.7, 1.3, 2.5, 12.0}) {
+          INFO("distance of " << d << " margins");
+          const double expected = shapes[i].value(d, v);
+          CHECK(tolerance(-1.0 - d * margin, bounds, falloff) ==
+                Approx(expected).epsilon(1e-11).margin(1e-14));
+          CHECK(tolerance(3.0 + d * margin, bounds, falloff) ==
+                Approx(expected).epsilon(1e-11).margin(1e-14));
+          const Falloff upwards = {margin, shapes[i].sigmoid, v};
+          CHECK(tolerance(3.0 - d * margin, at_least(3.0), upwards) ==
+                Approx(expected).epsilon(1e-11).margin(1e-14));
+        }
+      }
+    }
+  }
+  // No margin, no falling off; gaussian to 0.1 by default.
+  CHECK(tolerance(3.0, bounds) == 1.0);
+  CHECK(tolerance(std::nextafter(3.0, 4.0), bounds) == 0.0);
+  CHECK(tolerance(std::nextafter(-1.0, -2.0), bounds) == 0.0);
+  CHECK(tolerance(1e300, at_least(3.0)) == 1.0);
+  CHECK(tolerance(std::numeric_limits<double>::infinity(), at_least(3.0)) == 1.0);
+  CHECK(tolerance(std::nextafter(3.0, 2.0), at_least(3.0)) == 0.0);
+  CHECK(tolerance(-1e300, Bounds{}) == 1.0);
+  CHECK(tolerance(5.0, bounds, {.margin = 4.0}) == Approx(std::pow(0.1, 0.25)));
+}
+
+TEST_CASE("control suite: all tasks have their time steps and sizes") {
+  struct Facts {
+    const char* domain;
+    double physics_step, control_step;
+    int integrator, action;
+    std::vector<std::string> tasks;
+    std::vector<int> observation;
+  };
+  const std::vector<Facts> facts = {
+      {"acrobot", 0.01, 0.01, mjINT_RK4, 1, {"swingup", "swingup_sparse"}, {6, 6}},
+      {"ball_in_cup", 0.002, 0.02, mjINT_EULER, 2, {"catch"}, {8}},
+      {"cartpole",
+       0.01,
+       0.01,
+       mjINT_RK4,
+       1,
+       {"balance", "balance_sparse", "swingup", "swingup_sparse"},
+       {5, 5, 5, 5}},
+      {"cheetah", 0.01, 0.01, mjINT_EULER, 6, {"run"}, {17}},
+      {"finger", 0.01, 0.02, mjINT_EULER, 2, {"spin", "turn_easy", "turn_hard"}, {9, 12, 12}},
+      {"hopper", 0.005, 0.02, mjINT_EULER, 4, {"hop", "stand"}, {15, 15}},
+      {"humanoid", 0.005, 0.025, mjINT_EULER, 21, {"run", "stand", "walk"}, {67, 67, 67}},
+      {"pendulum", 0.02, 0.02, mjINT_EULER, 1, {"swingup"}, {3}},
+      {"quadruped", 0.005, 0.02, mjINT_EULER, 12, {"run", "walk"}, {78, 78}},
+      {"reacher", 0.02, 0.02, mjINT_EULER, 2, {"easy", "hard"}, {6, 6}},
+      {"walker", 0.0025, 0.025, mjINT_EULER, 6, {"run", "stand", "walk"}, {24, 24, 24}}};
+  std::vector<std::string> ids;
+  for (const Facts& fact : facts) {
+    const Bare bare(fact.domain);
+    CHECK(bare.model->opt.timestep == fact.physics_step);
+    CHECK(bare.model->opt.integrator == fact.integrator);
+    for (std::size_t i = 0; i < fact.tasks.size(); ++i) {
+      ids.push_back(std::string("dmc/") + fact.domain + "-" + fact.tasks[i]);
+      INFO(ids.back());
+      const auto env = make_env(ids.back());
+      const EnvSpec& spec = env->spec();
+      CHECK(spec.id == ids.back());
+      CHECK(spec.observation.size() == fact.observation[i]);
+      CHECK(spec.observation.labels.size() == spec.observation.low.size());
+      CHECK(spec.action.size() == fact.action);
+      CHECK(spec.control_step == Approx(fact.control_step).epsilon(1e-14));
+      CHECK(spec.time_limit == 1000);
+    }
+  }
+  CHECK(ids == control_suite_ids());
+  std::vector<std::string> compared;
+  for (const Truth& truth : truths()) compared.push_back(truth.id);
+  std::ranges::sort(compared);
+  CHECK(compared == ids);
+}
+
 TEST_CASE("control suite: observations and rewards are those of the reference's step") {
   for (const Truth& truth : truths()) {
     INFO(truth.id);
@@ -363,15 +536,8 @@ TEST_CASE("control suite: observations and rewards are those of the reference's 
     if (truth.id == "dmc/finger-spin") bare.model->dof_damping[2] = 0.03;
     RandomStream random(5);
     other.reset(99);
-    for (std::uint64_t seed = 0; seed < 3; ++seed) {
-      driver.reset(seed);
-      // The warm start of a settled or twice normalised start is not the environment's, but that of
-      // a state set by hand is.
-      driver.env->reset_to(driver.env->physical_state(), driver.observation);
-      follow(bare, driver);
-      require_close(driver.observation, truth.observation(bare));
-      mju_zero(bare.data->qacc_warmstart, bare.model->nv);
-      for (int i = 0; i < 25; ++i) {
+    const auto compare = [&] {
+      for (int i = 0; i < 50; ++i) {
         INFO("step " << i);
         const StepResult result = driver.step_randomly(random);
         std::ranges::copy(driver.action, bare.data->ctrl);
@@ -384,6 +550,28 @@ TEST_CASE("control suite: observations and rewards are those of the reference's 
         REQUIRE(result.reward <= 1.0);
         other.step_randomly(random);
       }
+    };
+    const auto start_by_hand = [&] {
+      driver.env->reset_to(driver.env->physical_state(), driver.observation);
+      follow(bare, driver);
+      require_close(driver.observation, truth.observation(bare));
+      mju_zero(bare.data->qacc_warmstart, bare.model->nv);
+    };
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      driver.reset(seed);
+      // The warm start of a start that was settled or normalised before is not that of a bare
+      // simulation; where nothing of the kind happens, a drawn start will do, and its target.
+      if (domain_of(truth.id) == "reacher" || domain_of(truth.id) == "finger") {
+        follow(bare, driver);
+        require_close(driver.observation, truth.observation(bare));
+        compare();
+        driver.reset(seed);
+      }
+      start_by_hand();
+      compare();
+      // From where random actions led, with activations and time gone.
+      start_by_hand();
+      compare();
     }
   }
 }
@@ -444,6 +632,202 @@ TEST_CASE("control suite: targets are drawn for an episode and are part of the s
   }
 }
 
+namespace {
+
+/// Kolmogorov and Smirnov's test at a level of 1 in 1000: whether the values have the distribution.
+void require_distribution(Row values, const std::function<double(double)>& probability_below) {
+  std::ranges::sort(values);
+  const auto n = static_cast<double>(values.size());
+  double farthest = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double p = probability_below(values[i]);
+    farthest =
+        std::max({farthest, static_cast<double>(i + 1) / n - p, p - static_cast<double>(i) / n});
+  }
+  REQUIRE(farthest * std::sqrt(n) < 1.95);
+}
+void require_range(const Row& values, double low, double high) {
+  REQUIRE(std::ranges::min(values) >= low);
+  REQUIRE(std::ranges::max(values) <= high);
+}
+void require_uniform(const Row& values, double low, double high) {
+  require_range(values, low, high);
+  require_distribution(values, [=](double x) { return (x - low) / (high - low); });
+}
+void require_normal(const Row& values, double mean, double deviation) {
+  require_distribution(values, [=](double x) {
+    return std::erfc((mean - x) / (deviation * std::numbers::sqrt2)) / 2.0;
+  });
+}
+
+/// Observations, or states, of many resets: a row for each number, over the seeds.
+template <class Value>
+std::vector<Row> over_seeds(Driver& driver, std::uint64_t seeds, const Value& value) {
+  std::vector<Row> rows;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    driver.reset(seed);
+    const Row values = value();
+    rows.resize(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) rows[i].push_back(values[i]);
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("control suite: carts, poles and targets are drawn from their distributions") {
+  constexpr std::uint64_t kSeeds = 1000;
+  for (const std::string id :
+       {"dmc/pendulum-swingup", "dmc/acrobot-swingup", "dmc/acrobot-swingup_sparse",
+        "dmc/reacher-easy", "dmc/reacher-hard", "dmc/cartpole-balance",
+        "dmc/cartpole-balance_sparse", "dmc/cartpole-swingup", "dmc/cartpole-swingup_sparse"}) {
+    INFO(id);
+    Driver driver(id);
+    const auto rows = over_seeds(driver, kSeeds, [&] {
+      return join({driver.qpos(), driver.qvel()});
+    });
+    if (!id.starts_with("dmc/cartpole")) {
+      for (std::size_t i = rows.size() / 2; i < rows.size(); ++i) require_range(rows[i], 0.0, 0.0);
+      require_uniform(rows[0], -kPi, kPi);
+      if (id.starts_with("dmc/acrobot")) require_uniform(rows[1], -kPi, kPi);
+      if (id.starts_with("dmc/reacher")) {
+        require_uniform(rows[1], -160.0 / 180.0 * kPi, 160.0 / 180.0 * kPi);
+      }
+      continue;
+    }
+    if (id.starts_with("dmc/cartpole-balance")) {
+      require_uniform(rows[0], -0.1, 0.1);
+      require_uniform(rows[1], -0.034, 0.034);
+    } else {
+      require_normal(rows[0], 0.0, 0.01);
+      require_normal(rows[1], kPi, 0.01);
+    }
+    require_normal(rows[2], 0.0, 0.01);
+    require_normal(rows[3], 0.0, 0.01);
+  }
+  for (const char* id : {"dmc/reacher-easy", "dmc/reacher-hard"}) {
+    INFO(id);
+    Driver driver(id);
+    const auto rows = over_seeds(driver, kSeeds, [&] {
+      const Row& o = driver.observation;
+      const auto finger = reach(o[0], o[1]);
+      const double x = finger[0] + o[2];
+      const double y = finger[1] + o[3];
+      return Row{std::hypot(x, y), std::atan2(x, y)};
+    });
+    require_range(rows[0], 0.05 - 1e-12, 0.20 + 1e-12);
+    require_distribution(rows[0], [](double x) { return (x - 0.05) / 0.15; });
+    require_uniform(rows[1], -kPi, kPi);
+  }
+  for (const char* id : {"dmc/finger-turn_easy", "dmc/finger-turn_hard"}) {
+    INFO(id);
+    Driver driver(id);
+    const auto rows = over_seeds(driver, kSeeds, [&] {
+      const Row& o = driver.observation;
+      return Row{std::hypot(o[9], o[10]), std::atan2(o[9], o[10])};
+    });
+    require_range(rows[0], 0.13 - 1e-12, 0.13 + 1e-12);
+    require_uniform(rows[1], -kPi, kPi);
+  }
+}
+
+TEST_CASE("control suite: planar legs are drawn from their joints' ranges, the ball free") {
+  for (const char* id : {"dmc/hopper-hop", "dmc/hopper-stand", "dmc/walker-run", "dmc/walker-stand",
+                         "dmc/walker-walk"}) {
+    INFO(id);
+    Driver driver(id);
+    const Bare bare(domain_of(id));
+    const mjModel& m = *bare.model;
+    const auto rows = over_seeds(driver, 500, [&] { return driver.qpos(); });
+    for (int i = 0; i < m.njnt; ++i) {
+      INFO("joint " << i);
+      const Row& row = rows[static_cast<std::size_t>(i)];
+      if (m.jnt_type[i] == mjJNT_SLIDE) {
+        require_range(row, 0.0, 0.0);
+      } else if (m.jnt_limited[i]) {
+        require_uniform(row, m.jnt_range[2 * i], m.jnt_range[2 * i + 1]);
+      } else {
+        require_uniform(row, -kPi, kPi);
+      }
+    }
+  }
+  Driver ball("dmc/ball_in_cup-catch");
+  const auto rows = over_seeds(ball, 500, [&] { return ball.qpos(); });
+  require_range(rows[0], 0.0, 0.0);
+  require_range(rows[1], 0.0, 0.0);
+  require_range(rows[2], -0.2, 0.2);
+  require_range(rows[3], 0.2, 0.5);
+  for (const double sign : {-1.0, 1.0}) {
+    CHECK(std::ranges::any_of(rows[2], [=](double x) { return sign * x > 0.19; }));
+    CHECK(std::ranges::any_of(rows[3], [=](double z) { return sign * (z - 0.35) > 0.14; }));
+  }
+}
+
+TEST_CASE("control suite: a cheetah starts settled, at time 0") {
+  Driver driver("dmc/cheetah-run");
+  Bare bare("cheetah");
+  const mjModel& m = *bare.model;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    INFO(seed);
+    driver.reset(seed);
+    // The six limited joints, in order, then two seconds without control.
+    mj_resetData(bare.model.get(), bare.data.get());
+    RandomStream random(seed);
+    for (int i = 3; i < 9; ++i) {
+      bare.data->qpos[i] = random.uniform(m.jnt_range[2 * i], m.jnt_range[2 * i + 1]);
+    }
+    for (int i = 0; i < 200; ++i) mj_step(bare.model.get(), bare.data.get());
+    REQUIRE(same_bits(driver.qpos(), bare.qpos()));
+    REQUIRE(same_bits(driver.qvel(), bare.qvel()));
+    const std::vector<std::byte> state = driver.save();
+    double time = 1.0;
+    std::memcpy(&time, state.data(), sizeof time);  // a MuJoCo task's state begins with it
+    REQUIRE(time == 0.0);
+    follow(bare, driver);
+    REQUIRE(bare.data->ncon > 0);
+  }
+}
+
+TEST_CASE("control suite: free roots start as they are drawn, as low as nothing touches") {
+  Driver humanoid("dmc/humanoid-walk");
+  const auto rows = over_seeds(humanoid, 100, [&] { return humanoid.qpos(); });
+  require_range(rows[0], 0.0, 0.0);
+  require_range(rows[1], 0.0, 0.0);
+  require_range(rows[2], 1.5, 1.5);
+  for (std::size_t i = 3; i < 7; ++i) {
+    require_range(rows[i], 0.0, 1.0);  // not the other half: four numbers from [0, 1)
+    CHECK(std::ranges::min(rows[i]) < 0.1);
+    CHECK(std::ranges::max(rows[i]) > 0.75);
+  }
+  for (const char* id : {"dmc/quadruped-walk", "dmc/quadruped-run"}) {
+    INFO(id);
+    Driver driver(id);
+    Bare bare("quadruped");
+    std::uint64_t seed = 0;
+    const auto turned = over_seeds(driver, 200, [&] {
+      const Row qpos = driver.qpos();
+      INFO(seed++);
+      REQUIRE(qpos[0] == 0.0);
+      REQUIRE(qpos[1] == 0.0);
+      for (std::size_t i = 7; i < qpos.size(); ++i) REQUIRE(qpos[i] == 0.0);
+      // Nothing touches here, and something does one centimetre below.
+      REQUIRE(qpos[2] == Approx(0.01 * std::round(100.0 * qpos[2])).margin(1e-12));
+      follow(bare, driver);
+      REQUIRE(bare.data->ncon == 0);
+      bare.data->qpos[2] -= 0.01;
+      mj_fwdPosition(bare.model.get(), bare.data.get());
+      REQUIRE(bare.data->ncon > 0);
+      return Row(qpos.begin() + 3, qpos.begin() + 7);
+    });
+    // A coordinate of a point anywhere on the sphere in four dimensions.
+    for (const Row& row : turned) {
+      require_distribution(row, [](double x) {
+        return 0.5 + (x * std::sqrt(std::max(0.0, 1.0 - x * x)) + std::asin(x)) / kPi;
+      });
+    }
+  }
+}
+
 TEST_CASE("control suite: resets draw joints from their ranges, at rest, free of contacts") {
   for (const char* id : {"dmc/walker-walk", "dmc/hopper-hop", "dmc/humanoid-run", "dmc/finger-spin",
                          "dmc/reacher-easy", "dmc/ball_in_cup-catch", "dmc/quadruped-walk"}) {
@@ -480,36 +864,99 @@ TEST_CASE("control suite: resets draw joints from their ranges, at rest, free of
   }
 }
 
-TEST_CASE("control suite: extreme actions are simulated whole, without allocating") {
-  for (const char* id : {"dmc/cartpole-swingup", "dmc/reacher-hard", "dmc/ball_in_cup-catch",
-                         "dmc/finger-spin", "dmc/hopper-hop", "dmc/cheetah-run", "dmc/walker-run",
-                         "dmc/humanoid-run", "dmc/quadruped-run"}) {
+TEST_CASE("control suite: whole episodes of wild actions stay in bounds, without allocating") {
+  for (const std::string& id : control_suite_ids()) {
     INFO(id);
     Driver driver(id);
     RandomStream random(3);
-    CHECK(driver.env->spec().time_limit == 1000);
-    for (std::uint64_t seed = 0; seed < 4; ++seed) {
-      driver.reset(seed);
-      const std::uint64_t before = allocations_here();
-      for (int i = 0; i < 60; ++i) {
-        if (i % 10 == 0) {
-          for (float& a : driver.action) a = random.uniform() < 0.5 ? -1.0f : 1.0f;
+    driver.reset(1);
+    const std::uint64_t before = allocations_here();
+    for (int i = 1; i <= 1000; ++i) {
+      // Random ones, then the extremes held for a while, then beyond the bounds.
+      const int kind = i / 50 % 3;
+      if (kind != 1 || i % 10 == 0) {
+        for (float& a : driver.action) {
+          a = static_cast<float>(random.uniform(-1.0, 1.0));
+          if (kind == 1) a = a < 0.0f ? -1.0f : 1.0f;
+          if (kind == 2) a *= 100.0f;
         }
-        const StepResult result = driver.step();
-        if (result.terminated || result.truncated) FAIL("ended");
-        if (!(result.reward >= 0.0 && result.reward <= 1.0)) FAIL("reward " << result.reward);
       }
-      CHECK(allocations_here() == before);
+      const StepResult result = driver.step();
+      if (result.terminated || result.truncated != (i == 1000)) FAIL("ended at " << i);
+      if (!(result.reward >= 0.0 && result.reward <= 1.0)) FAIL("reward " << result.reward);
     }
+    CHECK(allocations_here() == before);
   }
 }
 
-TEST_CASE("control suite: episodes take 1000 steps and truncate") {
-  Driver driver("dmc/cartpole-balance");
-  driver.reset(0);
-  for (int i = 1; i <= 1000; ++i) {
-    const StepResult result = driver.step();
-    REQUIRE_FALSE(result.terminated);
-    REQUIRE(result.truncated == (i == 1000));
+TEST_CASE("control suite: tasks that take turns, and saved ones, go on with the same bits") {
+  const std::vector<std::string> ids = control_suite_ids();
+  for (std::size_t k = 0; k < ids.size(); ++k) {
+    INFO(ids[k]);
+    Driver alone(ids[k]);
+    alone.reset(1);
+    std::vector<Row> expected;
+    std::vector<std::byte> saved;
+    RandomStream actions(2);
+    for (int i = 0; i < 60; ++i) {
+      if (i == 30) saved = alone.save();
+      const double reward = alone.step_randomly(actions).reward;
+      expected.push_back(join({alone.observation, {reward}, alone.qpos(), alone.qvel()}));
+    }
+
+    // The other one is of the same model, where the domain has a second task.
+    Driver shared(ids[k]);
+    Driver other(k > 0 && domain_of(ids[k - 1]) == domain_of(ids[k]) ? ids[k - 1] : ids[k]);
+    shared.reset(1);
+    other.reset(2);
+    const auto go_on = [&](int first, RandomStream same_actions) {
+      RandomStream other_actions(3);
+      for (int i = first; i < 60; ++i) {
+        INFO("step " << i);
+        other.step_randomly(other_actions);
+        const double reward = shared.step_randomly(same_actions).reward;
+        REQUIRE(same_bits(join({shared.observation, {reward}, shared.qpos(), shared.qvel()}),
+                          expected[static_cast<std::size_t>(i)]));
+      }
+    };
+    go_on(0, RandomStream(2));
+    // Back to the middle of the episode, in an environment that is elsewhere.
+    shared.reset(4);
+    shared.restore(saved);
+    go_on(30, RandomStream(2, 30 * shared.action.size()));
   }
+}
+
+TEST_CASE("control suite: the spinner turns freely where it has to spin, in a scaled model too") {
+  const auto factors = [](const Env& env, const std::string& name, double factor) {
+    const std::vector<std::string> names = env.parameter_names();
+    Row all(names.size(), 1.0);
+    const auto place = std::ranges::find(names, name);
+    REQUIRE(place != names.end());
+    all[static_cast<std::size_t>(place - names.begin())] = factor;
+    return all;
+  };
+  const auto run = [](Driver& driver) {
+    // Turning, the finger stretched out away from it.
+    driver.env->reset_to(PhysicalState{{-1.5, 0.0, 0.3}, {0.0, 0.0, 10.0}, {}}, driver.observation);
+    RandomStream random(6);
+    Row row;
+    for (int i = 0; i < 50; ++i) {
+      driver.step_randomly(random);
+      row = join({row, driver.qpos(), driver.qvel()});
+    }
+    return row;
+  };
+  Driver spin("dmc/finger-spin");
+  Driver turn("dmc/finger-turn_easy");
+  const Row spinning = run(spin);
+  const Row turning = run(turn);
+  CHECK(spinning.back() > 1.5 * turning.back());
+  spin.env->scale_parameters(factors(*spin.env, "damping", 1.0));
+  CHECK(same_bits(run(spin), spinning));
+  // 0.03 instead of 0.5.
+  turn.env->scale_parameters(factors(*turn.env, "damping/hinge", 0.06));
+  require_close(run(turn), spinning);
+  spin.env->scale_parameters(factors(*spin.env, "damping/hinge", 0.5 / 0.03));
+  require_close(run(spin), turning);
 }
