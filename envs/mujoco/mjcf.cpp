@@ -220,28 +220,29 @@ class Mjcf final : public MujocoEnv {
   }
 
   void read_reward(const std::string& text) {
-    // A sign belongs to the term behind it; those inside of parentheses are part of a number.
-    std::string signs = text;
+    // A sign begins a term, unless it stands in parentheses or in the exponent of a number.
+    std::vector<std::string_view> pieces;
+    const std::string_view all = trim(text);
+    std::size_t start = 0;
     int depth = 0;
-    for (std::size_t i = 0; i < signs.size(); ++i) {
-      if (signs[i] == '(') ++depth;
-      if (signs[i] == ')') --depth;
-      const bool exponent = i > 0 && (signs[i - 1] == 'e' || signs[i - 1] == 'E') && i > 1 &&
-                            std::isdigit(static_cast<unsigned char>(signs[i - 2]));
-      if (depth == 0 && signs[i] == '-' && !exponent) signs.replace(i++, 1, "+-");
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (all[i] == '(') ++depth;
+      if (all[i] == ')') --depth;
+      const bool exponent = i > 1 && (all[i - 1] == 'e' || all[i - 1] == 'E') &&
+                            std::isdigit(static_cast<unsigned char>(all[i - 2]));
+      if (depth != 0 || exponent || i == 0 || (all[i] != '+' && all[i] != '-')) continue;
+      pieces.push_back(all.substr(start, i - start));
+      start = i;
     }
-    for (std::string_view piece : split(signs, "+")) {
-      if (piece.empty() && piece.data() == signs.data()) continue;  // before a leading sign
-      double sign = 1.0;
-      if (piece.starts_with('-')) {
-        sign = -1.0;
-        piece = trim(piece.substr(1));
-      }
-      const auto end = piece.find_first_not_of("0123456789.eE-");
+    pieces.push_back(all.substr(start));
+    for (std::string_view piece : pieces) {
+      const double sign = piece.starts_with('-') ? -1.0 : 1.0;
+      if (piece.starts_with('+') || piece.starts_with('-')) piece.remove_prefix(1);
+      piece = trim(piece);
       double factor = 1.0;
       const auto blank = piece.find_first_of(" *");
       if (const auto number = parse_number(piece.substr(0, blank));
-          number && blank != std::string_view::npos && end != 0) {
+          number && blank != std::string_view::npos) {
         factor = *number;
         piece = trim(piece.substr(blank));
         if (piece.starts_with('*')) piece = trim(piece.substr(1));
