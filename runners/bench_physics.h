@@ -19,6 +19,11 @@ class BareSimulation {
   virtual ~BareSimulation() = default;
   /// Takes at least `steps` control steps and returns how many it took.
   virtual std::int64_t run(std::int64_t steps) = 0;
+  /// How many episodes it has started so far.
+  std::int64_t episodes() const { return episodes_; }
+
+ protected:
+  std::int64_t episodes_ = 0;
 };
 
 /// Throws UsageError where there is no bare loop for the environment. `index` tells threads apart:

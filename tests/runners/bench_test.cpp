@@ -3,8 +3,10 @@
 #include "runners/bench.h"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <set>
 
+#include "envs/vector_env.h"
 #include "runners/bench_network.h"
 #include "runners/bench_physics.h"
 
@@ -77,6 +79,47 @@ TEST_CASE("a bare simulation takes the steps that it was asked for") {
   CHECK(make_bare_simulation("Hopper-v5", 0)->run(500) == 500);
 }
 
+/// Mean length of so many episodes of the environment under random actions.
+double mean_episode_length(const std::string& id, int episodes) {
+  ThreadPool pool(1);
+  VectorEnv env(id, 1, /*seed=*/3, pool);
+  env.reset();
+  const Space& space = env.spec().action;
+  RandomStream random(5);
+  std::vector<float> action(static_cast<std::size_t>(space.size()));
+  int steps = 0;
+  for (int ended = 0; ended < episodes; ++steps) {
+    for (std::size_t i = 0; i < action.size(); ++i) {
+      action[i] =
+          space.kind == Space::Kind::kBox
+              ? static_cast<float>(random.uniform(space.low[i], space.high[i]))
+              : static_cast<float>(random.below(static_cast<std::uint64_t>(space.counts[i])));
+    }
+    env.step(action);
+    ended += env.terminated()[0] + env.truncated()[0];
+  }
+  return static_cast<double>(steps) / episodes;
+}
+
+TEST_CASE("the episodes of bare simulations are as long as those of the environments") {
+  struct Case {
+    const char* env;
+    int episodes;
+    double tolerance;  ///< four standard errors or more of the two means together
+  };
+  const auto c = GENERATE(values<Case>({{"CartPole-v1", 4000, 0.06},
+                                        {"Hopper-v5", 150, 0.25},
+                                        {"Walker2d-v5", 100, 0.25},
+                                        {"Humanoid-v5", 40, 0.2},
+                                        {"LunarLander-v3", 100, 0.15}}));
+  CAPTURE(c.env);
+  const double expected = mean_episode_length(c.env, c.episodes);
+  const auto bare = make_bare_simulation(c.env, 7);
+  const std::int64_t steps = bare->run(std::llround(expected * c.episodes));
+  const double length = static_cast<double>(steps) / static_cast<double>(bare->episodes());
+  CHECK(length == Approx(expected).epsilon(c.tolerance));
+}
+
 TEST_CASE("the rows of all groups have names of their own") {
   std::set<std::string> names;
   std::size_t count = 0;
@@ -95,6 +138,55 @@ TEST_CASE("the rows of all groups have names of their own") {
                            "train.ppo.HalfCheetah-v5", "logs.rollouts"}) {
     CHECK(names.contains(name));
   }
+}
+
+TEST_CASE("the rows of env: counts, ways to step, and cores") {
+  const auto names_of = [](int threads) {
+    std::set<std::string> names;
+    for (const Benchmark& benchmark : env_benchmarks(threads)) {
+      names.insert(benchmark.names.begin(), benchmark.names.end());
+    }
+    return names;
+  };
+  const auto two = names_of(2);
+  for (const std::string env : {"HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid"}) {
+    const std::string row = "env." + env + "-v5";
+    for (const char* t : {".t1", ".t2"}) {
+      for (const char* n : {".n1", ".n8", ".n64", ".n256"}) {
+        CHECK(two.contains(row + t + n));
+        CHECK(two.contains(row + t + n + ".async") == (std::string(n) != ".n1"));
+        CHECK(two.contains(row + t + n + ".shards") ==
+              (std::string(t) == ".t2" && std::string(n) != ".n1"));
+      }
+    }
+    CHECK(two.contains(row + ".scaling"));
+  }
+  for (const char* name : {"env.CartPole-v1.t1.n256", "env.Pendulum-v1.t1.n256",
+                           "env.MountainCar-v0.t1.n256", "env.Acrobot-v1.t1.n256",
+                           "env.LunarLander-v3.t1.n64", "env.LunarLander-v3.t2.n64.shards"}) {
+    CHECK(two.contains(name));
+  }
+  // On one core there is nothing to share and nothing to scale to.
+  for (const std::string& name : names_of(1)) {
+    CHECK(name.find(".t1.") != std::string::npos);
+    CHECK(!name.ends_with(".shards"));
+  }
+}
+
+TEST_CASE("asynchronous rows and rows of scaling measure both sides") {
+  const std::set<std::string> wanted = {"env.HalfCheetah-v5.t2.n8.async",
+                                        "env.HalfCheetah-v5.scaling"};
+  std::size_t measured = 0;
+  for (const Benchmark& benchmark : env_benchmarks(2)) {
+    if (!wanted.contains(benchmark.names.front())) continue;
+    const auto rows = benchmark.run({.runs = 1, .seconds = 0.002, .threads = 2});
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].name == benchmark.names.front());
+    CHECK(rows[0].ours > 0.0);
+    CHECK(rows[0].limit > 0.0);
+    ++measured;
+  }
+  CHECK(measured == wanted.size());
 }
 
 TEST_CASE("a short run of env.CartPole gives the JSON that is promised") {
