@@ -9,8 +9,8 @@
 #include <sstream>
 #include <vector>
 
-#include "envs/error.h"
 #include "envs/env_config.h"
+#include "envs/error.h"
 #include "logs/metrics.h"
 #include "logs/run_folder.h"
 #include "runners/compare_report.h"

@@ -6,8 +6,8 @@
 #include <functional>
 #include <vector>
 
-#include "envs/error.h"
 #include "envs/env_config.h"
+#include "envs/error.h"
 #include "policies/action_map.h"
 #include "policies/distribution.h"
 #include "runners/replay_check.h"
