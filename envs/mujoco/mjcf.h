@@ -8,7 +8,8 @@
 //   observation = "qpos[1:], qvel"
 //   frame_skip = 4
 //
-// Terms of rewards and terminations, each of the state after the control step, which is current:
+// Terms of rewards and terminations, each of the state after the control step, which is current
+// (sensors of forces and accelerations alone are those of the last physics step's beginning):
 //   alive                 1 unless the step terminates (rewards only)
 //   control               sum of the squared controls
 //   velocity(body, axis)  how far the body came along x, y or z, divided by the control step (m/s)
