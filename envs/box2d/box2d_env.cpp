@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -57,6 +58,10 @@ void Box2dEnv::reset_to(const std::optional<PhysicalState>& start, std::span<dou
 
 StepResult Box2dEnv::step(std::span<const float> action, std::span<double> observation) {
   const std::size_t size = action.size();
+  // Box2D would carry it into every body, and stops the process where it casts a ray from there.
+  if (!std::ranges::all_of(action, [](float a) { return std::isfinite(a); })) {
+    throw Error(spec_.id + ": an action is not a finite number");
+  }
   if (static_cast<std::size_t>(steps_) * size == journal_.size()) {
     take_as_origin();
     begin_given();

@@ -987,5 +987,18 @@ TEST_CASE("Simple policies walk and drive as others report") {
   }
 }
 
+TEST_CASE("Box2D tasks refuse an action that is not a finite number, and go on after a reset") {
+  for (const char* id : {"LunarLanderContinuous-v3", "BipedalWalker-v3", "CarRacing-v3"}) {
+    const auto env = make_env(EnvConfig(id));
+    std::vector<double> observation(static_cast<std::size_t>(env->spec().observation.size()));
+    std::vector<float> action(static_cast<std::size_t>(env->spec().action.size()), 0.0f);
+    env->reset(1, observation);
+    action[0] = std::numeric_limits<float>::quiet_NaN();
+    CHECK_THROWS_WITH(env->step(action, observation), Catch::Contains("not a finite number"));
+    action[0] = 0.0f;
+    CHECK_NOTHROW(env->step(action, observation));
+  }
+}
+
 }  // namespace
 }  // namespace costate
