@@ -19,10 +19,10 @@ class Acrobot final : public DmcEnv {
                       : "1 with the tip within 0.2 m of the target, falling to 0.1 over 1 m",
                /*substeps=*/1),
         sparse_(sparse),
-        upper_(body_id(model(), "upper_arm")),
-        lower_(body_id(model(), "lower_arm")),
-        target_(site_id(model(), "target")),
-        tip_(site_id(model(), "tip")) {
+        upper_(find(mjOBJ_BODY, "upper_arm")),
+        lower_(find(mjOBJ_BODY, "lower_arm")),
+        target_(find(mjOBJ_SITE, "target")),
+        tip_(find(mjOBJ_SITE, "tip")) {
     set_observation({"orientations: sine of the upper arm's angle from upright (1)",
                      "orientations: sine of the lower arm's angle from upright (1)",
                      "orientations: cosine of the upper arm's angle from upright (1)",

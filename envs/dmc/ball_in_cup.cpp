@@ -13,9 +13,9 @@ class BallInCup final : public DmcEnv {
   BallInCup()
       : DmcEnv("ball_in_cup-catch", "Catch a ball on a string in the cup that it hangs from",
                "1 while the ball is in the cup, else 0", /*substeps=*/10),
-        ball_(body_id(model(), "ball")),
-        ball_geom_(geom_id(model(), "ball")),
-        target_(site_id(model(), "target")) {
+        ball_(find(mjOBJ_BODY, "ball")),
+        ball_geom_(find(mjOBJ_GEOM, "ball")),
+        target_(find(mjOBJ_SITE, "target")) {
     set_observation({"position: cup x (m)", "position: cup z (m)", "position: ball x (m)",
                      "position: ball z (m)", "velocity: cup x (m/s)", "velocity: cup z (m/s)",
                      "velocity: ball x (m/s)", "velocity: ball z (m/s)"});

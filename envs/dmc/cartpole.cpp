@@ -23,7 +23,7 @@ class Cartpole final : public DmcEnv {
                /*substeps=*/1),
         swing_up_(swing_up),
         sparse_(sparse),
-        pole_(body_id(model(), "pole_1")) {
+        pole_(find(mjOBJ_BODY, "pole_1")) {
     set_observation({"position: cart position (m)", "position: cosine of the pole's angle (1)",
                      "position: sine of the pole's angle (1)", "velocity: cart velocity (m/s)",
                      "velocity: pole angular velocity (rad/s)"});

@@ -13,7 +13,7 @@ class Cheetah final : public DmcEnv {
   Cheetah()
       : DmcEnv("cheetah-run", "Run forward on two planar legs", "forward speed, full at 10 m/s",
                /*substeps=*/1),
-        velocity_(sensor_address(model(), "torso_subtreelinvel")) {
+        velocity_(sensor_address("torso_subtreelinvel")) {
     std::vector<std::string> labels = joint_state_labels(kFirstQpos);
     for (std::size_t i = 0; i < labels.size(); ++i) {
       labels[i].insert(0, i < kPositions ? "position: " : "velocity: ");

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -28,12 +27,6 @@ std::string asset_of(const std::string& domain_task) {
   return "dmc_" + domain_task.substr(0, domain_task.find('-')) + ".xml";
 }
 
-int id_of(const mjModel& model, mjtObj kind, const char* name) {
-  const int id = mj_name2id(&model, kind, name);
-  assert(id >= 0);
-  return id;
-}
-
 /// Undoes what `work` does to the quaternion of a root that is free. MuJoCo normalises it before it
 /// computes anything from it, which rounds. Here the position stage runs twice on the state between
 /// two control steps, in the reference once; so the state keeps the number from before.
@@ -57,6 +50,10 @@ void DmcEnv::set_observation(std::vector<std::string> labels, std::size_t drawn)
   observation_size_ = labels.size();
   keep_derived(observation_size_ + 1 + drawn);
   set_observation_space(unbounded_space(std::move(labels)));
+}
+
+int DmcEnv::sensor_address(const std::string& name) const {
+  return model().sensor_adr[find(mjOBJ_SENSOR, name)];
 }
 
 void DmcEnv::start_episode(RandomStream& random, const mjModel& model, mjData& data,
@@ -117,19 +114,6 @@ void draw_joints_without_contact(RandomStream& random, const mjModel& model, mjD
     draw_joints(random, model, data);
     mj_fwdPosition(&model, &data);
   } while (data.ncon > 0);
-}
-
-int sensor_address(const mjModel& model, const char* name) {
-  return model.sensor_adr[id_of(model, mjOBJ_SENSOR, name)];
-}
-int body_id(const mjModel& model, const char* name) {
-  return id_of(model, mjOBJ_BODY, name);
-}
-int geom_id(const mjModel& model, const char* name) {
-  return id_of(model, mjOBJ_GEOM, name);
-}
-int site_id(const mjModel& model, const char* name) {
-  return id_of(model, mjOBJ_SITE, name);
 }
 
 double small_controls(const mjModel& model, const mjData& data) {

@@ -36,6 +36,8 @@ class DmcEnv : public MujocoEnv {
   virtual void draw_start(RandomStream& random, const mjModel& model, mjData& data,
                           std::span<double> drawn) const = 0;
 
+  /// The place of a sensor's first number in mjData::sensordata.
+  int sensor_address(const std::string& name) const;
   /// What was drawn for the present episode.
   std::span<const double> drawn() const { return derived().subspan(observation_size_ + 1); }
 
@@ -57,13 +59,6 @@ class DmcEnv : public MujocoEnv {
 void draw_joints(RandomStream& random, const mjModel& model, mjData& data);
 /// draw_joints, again and again until nothing touches.
 void draw_joints_without_contact(RandomStream& random, const mjModel& model, mjData& data);
-
-// Where an element of that name is: an index, or for a sensor the place of its first number in
-// mjData::sensordata.
-int sensor_address(const mjModel& model, const char* name);
-int body_id(const mjModel& model, const char* name);
-int geom_id(const mjModel& model, const char* name);
-int site_id(const mjModel& model, const char* name);
 
 /// Mean over the actuators of the reward for a small control: 1 at 0, 0 at ±1.
 double small_controls(const mjModel& model, const mjData& data);

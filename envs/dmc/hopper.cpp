@@ -18,10 +18,10 @@ class Hopper final : public DmcEnv {
             hop ? "standing * forward speed, full at 2 m/s" : "standing * (4 + small controls) / 5",
             /*substeps=*/4),
         hop_(hop),
-        torso_(body_id(model(), "torso")),
-        foot_(body_id(model(), "foot")),
-        velocity_(sensor_address(model(), "torso_subtreelinvel")),
-        touch_(sensor_address(model(), "touch_toe")) {
+        torso_(find(mjOBJ_BODY, "torso")),
+        foot_(find(mjOBJ_BODY, "foot")),
+        velocity_(sensor_address("torso_subtreelinvel")),
+        touch_(sensor_address("touch_toe")) {
     std::vector<std::string> labels = joint_state_labels(kFirstQpos);
     for (std::size_t i = 0; i < labels.size(); ++i) {
       labels[i].insert(0, i < kPositions ? "position: " : "velocity: ");

@@ -23,9 +23,9 @@ class Humanoid final : public DmcEnv {
                 : "small controls * standing * upright * not moving",
             /*substeps=*/5),
         speed_(speed),
-        torso_(body_id(model(), "torso")),
-        head_(body_id(model(), "head")),
-        velocity_(sensor_address(model(), "torso_subtreelinvel")) {
+        torso_(find(mjOBJ_BODY, "torso")),
+        head_(find(mjOBJ_BODY, "head")),
+        velocity_(sensor_address("torso_subtreelinvel")) {
     const std::vector<std::string> joints = joint_state_labels(7);
     const auto velocities = joints.end() - model().nv;
     std::vector<std::string> labels;
@@ -34,7 +34,7 @@ class Humanoid final : public DmcEnv {
     }
     labels.push_back("head_height: (m)");
     for (std::size_t i = 0; i < kExtremities.size(); ++i) {
-      extremities_[i] = body_id(model(), kExtremities[i]);
+      extremities_[i] = find(mjOBJ_BODY, kExtremities[i]);
       for (const char* axis : {"x", "y", "z"}) {
         labels.push_back(std::string("extremities: ") + kExtremities[i] +
                          " from the torso in its frame, " + axis + " (m)");

@@ -15,7 +15,7 @@ class Pendulum final : public DmcEnv {
   Pendulum()
       : DmcEnv("pendulum-swingup", "Swing a pendulum up and hold it upright",
                "1 within 8 degrees of upright, else 0", /*substeps=*/1),
-        pole_(body_id(model(), "pole")) {
+        pole_(find(mjOBJ_BODY, "pole")) {
     set_observation({"orientation: cosine of the angle from upright (1)",
                      "orientation: sine of the angle from upright (1)",
                      "velocity: hinge angular velocity (rad/s)"});

@@ -18,11 +18,11 @@ class Quadruped final : public DmcEnv {
                "upright * forward speed, full at " + format_number(speed) + " m/s",
                /*substeps=*/4),
         speed_(speed),
-        torso_(body_id(model(), "torso")),
-        velocimeter_(sensor_address(model(), "velocimeter")),
-        accelerometer_(sensor_address(model(), "imu_accel")),
-        gyro_(sensor_address(model(), "imu_gyro")),
-        force_(sensor_address(model(), "force_toe_front_left")) {
+        torso_(find(mjOBJ_BODY, "torso")),
+        velocimeter_(sensor_address("velocimeter")),
+        accelerometer_(sensor_address("imu_accel")),
+        gyro_(sensor_address("imu_gyro")),
+        force_(sensor_address("force_toe_front_left")) {
     std::vector<std::string> labels;
     const auto add_axes = [&labels](const std::string& what, const std::string& unit) {
       for (const char* axis : {" x (", " y (", " z ("}) labels.push_back(what + axis + unit + ")");

@@ -17,8 +17,8 @@ class Reacher final : public DmcEnv {
       : DmcEnv(hard ? "reacher-hard" : "reacher-easy", "Bring the finger of an arm to a target",
                "1 while the finger touches the target, else 0", /*substeps=*/1),
         radius_(hard ? 0.015 : 0.05),
-        target_(geom_id(model(), "target")),
-        finger_(geom_id(model(), "finger")) {
+        target_(find(mjOBJ_GEOM, "target")),
+        finger_(find(mjOBJ_GEOM, "finger")) {
     set_observation(
         {"position: shoulder angle (rad)", "position: wrist angle (rad)",
          "to_target: from the finger to the target, x (m)",

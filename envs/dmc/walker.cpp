@@ -19,8 +19,8 @@ class Walker final : public DmcEnv {
                            : "(3 standing + upright) / 4",
                /*substeps=*/10),
         speed_(speed),
-        torso_(body_id(model(), "torso")),
-        velocity_(sensor_address(model(), "torso_subtreelinvel")) {
+        torso_(find(mjOBJ_BODY, "torso")),
+        velocity_(sensor_address("torso_subtreelinvel")) {
     std::vector<std::string> labels;
     for (int body = 1; body < model().nbody; ++body) {
       for (const char* axis : {"cosine", "sine"}) {
