@@ -48,8 +48,7 @@ std::optional<RunConfig> run_config(const RolloutHeader& header) {
   return parse_config(config->second, "attribute config");
 }
 
-EnvConfig environment(const RolloutHeader& header) {
-  const auto config = run_config(header);
+EnvConfig environment(const RolloutHeader& header, const std::optional<RunConfig>& config) {
   return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
 }
 
@@ -57,17 +56,19 @@ EnvConfig environment(const RolloutHeader& header) {
 class EpisodeChecker {
  public:
   explicit EpisodeChecker(const RolloutHeader& header)
+      : EpisodeChecker(header, run_config(header)) {}
+
+  /// `config` is that of the run which made the file, where it is known.
+  EpisodeChecker(const RolloutHeader& header, const std::optional<RunConfig>& config)
       : header_(header),
-        env_(environment(header).make()),
+        env_(environment(header, config).make()),
         action_map_(env_->spec().action),
         exact_(header.observation_size),
         observation_(header.observation_size),
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    if (const auto config = run_config(header)) {
-      head_ = make_distribution(config->policy.head, env_->spec().action);
-    }
+    if (config) head_ = make_distribution(config->policy.head, env_->spec().action);
   }
 
   /// Returns the number of differences, and the first one in `first`.

@@ -78,8 +78,9 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
     throw UsageError("no environment: give --env ID (`costate envs list` shows all)");
   }
   Options table = config.options();
-  const std::string family = config.env.make()->spec().family;
-  for (const std::string& name : {config.env.id(), family}) {
+  // Lives on for a while, so that the environment below does not compile its model once more.
+  const auto by_default = config.env.make();
+  for (const std::string& name : {config.env.id(), by_default->spec().family}) {
     if (const auto shipped = find_data("configs/" + name + ".toml")) {
       table.set(read_toml(*shipped));
       break;

@@ -120,7 +120,6 @@ class MujocoEnv : public Env {
   std::span<const double> qpos() const { return {state_.data() + 1, nq_}; }
   std::span<const double> qvel() const { return {state_.data() + 1 + nq_, nv_}; }
   double control_step() const { return spec_.control_step; }
-  int frame_skip() const { return frame_skip_; }
   const mjModel& model() const { return scaled_model_ ? *scaled_model_ : nominal_model(); }
 
   /// Takes the place of qpos0 and zero velocities as the noise-free start.
