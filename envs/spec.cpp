@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "envs/random.h"
+
 namespace costate {
 namespace {
 
@@ -94,6 +96,19 @@ bool Space::contains(std::span<const float> row) const {
     }
   }
   return true;
+}
+
+void Space::sample(RandomStream& random, std::span<float> row) const {
+  assert(row.size() == static_cast<std::size_t>(size()));
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (kind == Kind::kBox) {
+      const double from = std::isfinite(low[i]) ? low[i] : -1.0;
+      const double to = std::isfinite(high[i]) ? high[i] : 1.0;
+      row[i] = static_cast<float>(random.uniform(from, to));
+    } else {
+      row[i] = static_cast<float>(random.below(static_cast<std::uint64_t>(count(i))));
+    }
+  }
 }
 
 std::string Space::to_string() const {

@@ -9,6 +9,8 @@
 
 namespace costate {
 
+class RandomStream;
+
 /// A set of values, in the sense of Gymnasium. An element is a row of `size()` numbers; a discrete
 /// element is its index (0 … n−1) in one number.
 struct Space {
@@ -41,6 +43,10 @@ struct Space {
   bool bounded() const;
   /// Whether the row is an element: of the right length, within bounds, whole where it must be.
   bool contains(std::span<const float> row) const;
+  /// A random element: uniform, between −1 and 1 where a bound is infinite.
+  void sample(RandomStream& random, std::span<float> row) const;
+  /// Not box: how many values entry i may have.
+  int count(std::size_t i) const { return kind == Kind::kMultiBinary ? 2 : counts[i]; }
   /// "Box(17)", "Discrete(4)", …
   std::string to_string() const;
 };

@@ -25,12 +25,9 @@ class RandomActions {
     const auto width = static_cast<std::size_t>(space.size());
     block_ = static_cast<std::size_t>(rows) * width;
     RandomStream random(1);
-    for (std::size_t i = 0; i < kBlocks * block_; ++i) {
-      const std::size_t entry = i % width;
-      actions_.push_back(static_cast<float>(
-          space.kind == Space::Kind::kBox ? random.uniform(space.low[entry], space.high[entry])
-                                          : static_cast<double>(random.below(
-                                                static_cast<std::uint64_t>(space.counts[entry])))));
+    actions_.resize(kBlocks * block_);
+    for (std::size_t i = 0; i < actions_.size(); i += width) {
+      space.sample(random, std::span(actions_).subspan(i, width));
     }
   }
 

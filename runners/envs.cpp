@@ -199,7 +199,8 @@ void print_space_as_markdown(const char* title, const Space& space) {
 /// A page with all of the environments.
 void describe_as_markdown(const std::vector<std::string>& ids) {
   std::cout << "# Environments\n\nMade by `costate envs describe all --markdown`, the pictures by "
-               "`costate envs view all --png docs/images/envs`. Every environment also has the "
+               "`costate envs view all --png docs/images/envs --size 240x240 --steps 20`. Every "
+               "environment also has the "
                "options of the wrappers, which stand at the end.\n";
   for (const std::string& id : ids) {
     const EnvSpec spec = make_env(id)->spec();
@@ -238,13 +239,7 @@ void view_envs(const std::vector<std::string>& ids, const std::vector<Assignment
     RandomStream random(seed);
     env->reset(seed, observation);
     for (std::int64_t i = 0; i < steps; ++i) {
-      for (std::size_t k = 0; k < action.size(); ++k) {
-        action[k] = static_cast<float>(
-            space.kind == Space::Kind::kBox
-                ? random.uniform(space.low[k], space.high[k])
-                : static_cast<double>(random.below(static_cast<std::uint64_t>(
-                      space.kind == Space::Kind::kMultiBinary ? 2 : space.counts[k]))));
-      }
+      space.sample(random, action);
       const StepResult result = env->step(action, observation);
       if (result.terminated || result.truncated) break;
     }

@@ -98,23 +98,10 @@ bool same(const Subject& a, const Subject& b) {
          a.result.terminated == b.result.terminated && a.result.truncated == b.result.truncated;
 }
 
-int count_of(const Space& space, std::size_t i) {
-  return space.kind == Space::Kind::kMultiBinary ? 2 : space.counts[i];
-}
-
 /// Bound of a box entry, or ±1 where it has none.
 float bound(const Space& space, std::size_t i, bool high) {
   const double value = high ? space.high[i] : space.low[i];
   return std::isfinite(value) ? static_cast<float>(value) : (high ? 1.0f : -1.0f);
-}
-
-void set_random(const Space& space, RandomStream& random, std::span<float> action) {
-  for (std::size_t i = 0; i < action.size(); ++i) {
-    action[i] =
-        space.kind == Space::Kind::kBox
-            ? static_cast<float>(random.uniform(bound(space, i, false), bound(space, i, true)))
-            : static_cast<float>(random.below(static_cast<std::uint64_t>(count_of(space, i))));
-  }
 }
 
 /// Every entry at its lowest or highest value; a box's is multiplied by `factor`.
@@ -122,7 +109,7 @@ void set_extreme(const Space& space, bool high, float factor, std::span<float> a
   for (std::size_t i = 0; i < action.size(); ++i) {
     action[i] = space.kind == Space::Kind::kBox
                     ? factor * bound(space, i, high)
-                    : (high ? static_cast<float>(count_of(space, i) - 1) : 0.0f);
+                    : (high ? static_cast<float>(space.count(i) - 1) : 0.0f);
   }
 }
 
@@ -161,7 +148,7 @@ std::string check_contract(const EnvFactory& make) {
   for (int episode = 0; episode < kEpisodes; ++episode) {
     subject.reset(static_cast<std::uint64_t>(episode));
     for (int i = 0; i < kSteps && !subject.ended(); ++i) {
-      set_random(subject.env->spec().action, random, subject.action);
+      subject.env->spec().action.sample(random, subject.action);
       subject.step();
     }
   }
@@ -179,7 +166,7 @@ std::string check_determinism(const EnvFactory& make) {
   b.reset(seed);
   require(same(a, b), "two instances with one seed start differently");
   for (int i = 0; i < kSteps; ++i) {
-    set_random(a.env->spec().action, random, a.action);
+    a.env->spec().action.sample(random, a.action);
     b.action = a.action;
     a.step();
     b.step();
@@ -202,7 +189,7 @@ std::string check_save_restore(const EnvFactory& make) {
   RandomStream random(3);
   original.reset(5);
   for (int i = 0; i < kBefore; ++i) {
-    set_random(actions, random, original.action);
+    actions.sample(random, original.action);
     original.step();
   }
   const std::vector<std::byte> state = original.save();
@@ -210,7 +197,7 @@ std::string check_save_restore(const EnvFactory& make) {
   restored.restore(state);
   require(restored.save() == state, "a restored state saves as other bytes");
   for (int i = 0; i < kAfter; ++i) {
-    set_random(actions, random, original.action);
+    actions.sample(random, original.action);
     restored.action = original.action;
     original.step();
     restored.step();
@@ -227,7 +214,7 @@ std::string check_given_start(const EnvFactory& make) {
   RandomStream random(6);
   subject.reset(7);
   for (int i = 0; i < 3; ++i) {
-    set_random(subject.env->spec().action, random, subject.action);
+    subject.env->spec().action.sample(random, subject.action);
     subject.step();
   }
   const PhysicalState given = subject.env->physical_state();
@@ -253,7 +240,7 @@ std::string check_time_limit(const EnvFactory& make) {
   RandomStream random(4);
   subject.reset(9);
   for (int i = 1; i <= steps; ++i) {
-    set_random(subject.env->spec().action, random, subject.action);
+    subject.env->spec().action.sample(random, subject.action);
     subject.step();  // on past termination, which the contract allows
     require(subject.result.truncated == (i == limit),
             "step " + std::to_string(i) + (subject.result.truncated ? " was" : " was not") +
@@ -284,7 +271,7 @@ std::string check_actions(const EnvFactory& make) {
       subject.reset(++seed);
       for (int i = 0; i < kSteps; ++i) {
         if (pattern.period == 0) {
-          set_random(space, random, subject.action);
+          space.sample(random, subject.action);
         } else {
           set_extreme(space, i / pattern.period % 2 == 1, pattern.factor, subject.action);
         }

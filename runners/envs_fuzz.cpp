@@ -18,17 +18,14 @@ enum class Kind { kRandom, kBounds, kBeyond, kBroken };
 bool draw_action(const Space& space, Kind kind, RandomStream& random, std::span<float> action) {
   constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  space.sample(random, action);
   for (std::size_t i = 0; i < action.size(); ++i) {
     if (space.kind != Space::Kind::kBox) {
-      const int count = space.kind == Space::Kind::kMultiBinary ? 2 : space.counts[i];
-      action[i] = static_cast<float>(random.below(static_cast<std::uint64_t>(count)));
-      if (kind == Kind::kBeyond) action[i] += static_cast<float>(count);
-    } else {
-      action[i] = static_cast<float>(random.uniform(space.low[i], space.high[i]));
-      if (kind == Kind::kBounds) {
-        action[i] = static_cast<float>(random.below(2) == 0 ? space.low[i] : space.high[i]);
-      }
-      if (kind == Kind::kBeyond) action[i] *= static_cast<float>(std::pow(10.0, random.below(4)));
+      if (kind == Kind::kBeyond) action[i] += static_cast<float>(space.count(i));
+    } else if (kind == Kind::kBounds) {
+      action[i] = static_cast<float>(random.below(2) == 0 ? space.low[i] : space.high[i]);
+    } else if (kind == Kind::kBeyond) {
+      action[i] *= static_cast<float>(std::pow(10.0, random.below(4)));
     }
     if (kind == Kind::kBroken && random.below(2) == 0) {
       const std::uint64_t what = random.below(3);

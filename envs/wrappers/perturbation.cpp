@@ -117,8 +117,7 @@ void Perturbation::disturb_action(std::span<float> action) {
       const double disturbed = action[i] + scale * random_.normal();
       action[i] = static_cast<float>(std::clamp(disturbed, space.low[i], space.high[i]));
     } else if (random_.uniform() < config_.action_noise) {
-      const int count = space.kind == Space::Kind::kMultiBinary ? 2 : space.counts[i];
-      action[i] = static_cast<float>(random_.below(static_cast<std::uint64_t>(count)));
+      action[i] = static_cast<float>(random_.below(static_cast<std::uint64_t>(space.count(i))));
     }
   }
 }

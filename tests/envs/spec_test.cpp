@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "envs/env_config.h"
+#include "envs/random.h"
 #include "envs/registry.h"
 
 namespace costate {
@@ -83,6 +85,48 @@ TEST_CASE("The registry knows its environments and names the nearest for others"
   CHECK_THROWS_WITH(make_env("x"), Catch::Contains("`envs list`"));
   CHECK_THROWS_WITH(register_env("CartPole-v1", EnvFactory()),
                     Catch::Contains("registered already"));
+}
+
+TEST_CASE("A sample is an element, and every part of the space is drawn") {
+  RandomStream random(1);
+  const Space box = Space::box({-2.0, 0.0, -std::numeric_limits<double>::infinity()},
+                               {3.0, 1.0, std::numeric_limits<double>::infinity()});
+  std::vector<float> row(3);
+  std::vector<double> low(3, 10.0);
+  std::vector<double> high(3, -10.0);
+  for (int i = 0; i < 2000; ++i) {
+    box.sample(random, row);
+    REQUIRE(box.contains(row));
+    for (std::size_t k = 0; k < 3; ++k) {
+      low[k] = std::min(low[k], static_cast<double>(row[k]));
+      high[k] = std::max(high[k], static_cast<double>(row[k]));
+    }
+  }
+  // The chance that 2000 uniform numbers all miss the last hundredth of a side is 2e-9.
+  const std::vector<double> from = {-2.0, 0.0, -1.0};
+  const std::vector<double> to = {3.0, 1.0, 1.0};
+  for (std::size_t k = 0; k < 3; ++k) {
+    const double share = 0.01 * (to[k] - from[k]);
+    CHECK(low[k] >= from[k]);
+    CHECK(low[k] < from[k] + share);
+    CHECK(high[k] <= to[k]);
+    CHECK(high[k] > to[k] - share);
+  }
+  for (const Space& space :
+       {Space::discrete(3), Space::multi_discrete({2, 5}), Space::multi_binary(2)}) {
+    std::vector<float> indices(static_cast<std::size_t>(space.size()));
+    std::set<std::vector<float>> seen;
+    for (int i = 0; i < 500; ++i) {
+      space.sample(random, indices);
+      REQUIRE(space.contains(indices));
+      seen.insert(indices);
+    }
+    std::size_t all = 1;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      all *= static_cast<std::size_t>(space.count(i));
+    }
+    CHECK(seen.size() == all);
+  }
 }
 
 }  // namespace
