@@ -14,16 +14,14 @@ class Cheetah final : public DmcEnv {
       : DmcEnv("cheetah-run", "Run forward on two planar legs", "forward speed, full at 10 m/s",
                /*substeps=*/1),
         velocity_(sensor_address("torso_subtreelinvel")) {
-    std::vector<std::string> labels = joint_state_labels(kFirstQpos);
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      labels[i].insert(0, i < kPositions ? "position: " : "velocity: ");
-    }
+    std::vector<std::string> labels;
+    add_positions("position", kFirstQpos, labels);
+    add_velocities(labels);
     set_observation(std::move(labels));
   }
 
  private:
   static constexpr int kFirstQpos = 1;  // x is left out: the task is the same everywhere
-  static constexpr std::size_t kPositions = 8;
 
   void look(const mjModel& model, const mjData& data, std::span<const double>,
             std::span<double> observation) const override {

@@ -52,6 +52,21 @@ void DmcEnv::set_observation(std::vector<std::string> labels, std::size_t drawn)
   set_observation_space(unbounded_space(std::move(labels)));
 }
 
+void DmcEnv::add_positions(const std::string& group, int first_qpos,
+                           std::vector<std::string>& labels) const {
+  const std::vector<std::string> joints = joint_state_labels(first_qpos);
+  for (auto label = joints.begin(); label != joints.end() - model().nv; ++label) {
+    labels.push_back(group + ": " + *label);
+  }
+}
+
+void DmcEnv::add_velocities(std::vector<std::string>& labels) const {
+  const std::vector<std::string> joints = joint_state_labels(0);
+  for (auto label = joints.end() - model().nv; label != joints.end(); ++label) {
+    labels.push_back("velocity: " + *label);
+  }
+}
+
 int DmcEnv::sensor_address(const std::string& name) const {
   return model().sensor_adr[find(mjOBJ_SENSOR, name)];
 }

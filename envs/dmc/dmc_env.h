@@ -36,6 +36,11 @@ class DmcEnv : public MujocoEnv {
   virtual void draw_start(RandomStream& random, const mjModel& model, mjData& data,
                           std::span<double> drawn) const = 0;
 
+  /// Adds the joints' positions from qpos[first_qpos] on, as entries of the dictionary's `group`.
+  void add_positions(const std::string& group, int first_qpos,
+                     std::vector<std::string>& labels) const;
+  /// Adds all of qvel, as entries of "velocity".
+  void add_velocities(std::vector<std::string>& labels) const;
   /// The place of a sensor's first number in mjData::sensordata.
   int sensor_address(const std::string& name) const;
   /// What was drawn for the present episode.

@@ -22,10 +22,9 @@ class Hopper final : public DmcEnv {
         foot_(find(mjOBJ_BODY, "foot")),
         velocity_(sensor_address("torso_subtreelinvel")),
         touch_(sensor_address("touch_toe")) {
-    std::vector<std::string> labels = joint_state_labels(kFirstQpos);
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      labels[i].insert(0, i < kPositions ? "position: " : "velocity: ");
-    }
+    std::vector<std::string> labels;
+    add_positions("position", kFirstQpos, labels);
+    add_velocities(labels);
     labels.insert(labels.end(), {"touch: log(1 + force at the toe) (log N)",
                                  "touch: log(1 + force at the heel) (log N)"});
     set_observation(std::move(labels));
@@ -33,7 +32,6 @@ class Hopper final : public DmcEnv {
 
  private:
   static constexpr int kFirstQpos = 1;  // x is left out: the task is the same everywhere
-  static constexpr std::size_t kPositions = 6;
 
   void look(const mjModel& model, const mjData& data, std::span<const double>,
             std::span<double> observation) const override {

@@ -26,12 +26,8 @@ class Humanoid final : public DmcEnv {
         torso_(find(mjOBJ_BODY, "torso")),
         head_(find(mjOBJ_BODY, "head")),
         velocity_(sensor_address("torso_subtreelinvel")) {
-    const std::vector<std::string> joints = joint_state_labels(7);
-    const auto velocities = joints.end() - model().nv;
     std::vector<std::string> labels;
-    for (auto label = joints.begin(); label != velocities; ++label) {
-      labels.push_back("joint_angles: " + *label);
-    }
+    add_positions("joint_angles", /*first_qpos=*/7, labels);
     labels.push_back("head_height: (m)");
     for (std::size_t i = 0; i < kExtremities.size(); ++i) {
       extremities_[i] = find(mjOBJ_BODY, kExtremities[i]);
@@ -47,9 +43,7 @@ class Humanoid final : public DmcEnv {
     for (const char* axis : {"x", "y", "z"}) {
       labels.push_back(std::string("com_velocity: of the centre of mass, ") + axis + " (m/s)");
     }
-    for (auto label = velocities; label != joints.end(); ++label) {
-      labels.push_back("velocity: " + *label);
-    }
+    add_velocities(labels);
     set_observation(std::move(labels));
   }
 

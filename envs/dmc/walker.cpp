@@ -29,10 +29,7 @@ class Walker final : public DmcEnv {
       }
     }
     labels.push_back("height: of the torso (m)");
-    const std::vector<std::string> joints = joint_state_labels(0);
-    for (auto label = joints.end() - model().nv; label != joints.end(); ++label) {
-      labels.push_back("velocity: " + *label);
-    }
+    add_velocities(labels);
     set_observation(std::move(labels));
   }
 
