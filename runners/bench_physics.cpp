@@ -310,15 +310,18 @@ class BareAcrobot final : public BareSimulation {
   };
 
   static State slope(const State& s, double torque) {
+    // As the definition writes it, cosines of shifted angles included: sines would be faster, but
+    // give other bits.
+    constexpr double kQuarter = std::numbers::pi / 2.0;
     const double cosine = std::cos(s.theta2);
     const double sine = std::sin(s.theta2);
-    const double d1 = 3.5 + cosine;
-    const double d2 = 1.25 + 0.5 * cosine;
-    const double phi2 = 4.9 * std::sin(s.theta1 + s.theta2);
-    const double phi1 =
-        -(0.5 * s.omega2 + s.omega1) * s.omega2 * sine + 14.7 * std::sin(s.theta1) + phi2;
-    const double alpha2 =
-        (torque + d2 / d1 * phi1 - 0.5 * s.omega1 * s.omega1 * sine - phi2) / (1.25 - d2 * d2 / d1);
+    const double d1 = 0.25 + (1.25 + cosine) + 1.0 + 1.0;
+    const double d2 = 0.25 + 0.5 * cosine + 1.0;
+    const double phi2 = 4.9 * std::cos(s.theta1 + s.theta2 - kQuarter);
+    const double phi1 = -0.5 * (s.omega2 * s.omega2) * sine - s.omega2 * s.omega1 * sine +
+                        14.7 * std::cos(s.theta1 - kQuarter) + phi2;
+    const double alpha2 = (torque + d2 / d1 * phi1 - 0.5 * (s.omega1 * s.omega1) * sine - phi2) /
+                          (1.25 - d2 * d2 / d1);
     return {s.omega1, s.omega2, -(d2 * alpha2 + phi1) / d1, alpha2};
   }
   static State moved(const State& s, double time, const State& k) {

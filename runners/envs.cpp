@@ -91,11 +91,19 @@ Json to_json(const Options& options) {
 
 /// What `describe --json` prints.
 Json to_json(EnvConfig config) {
-  Json json = to_json(config.make()->spec());
+  const auto env = config.make();
+  Json json = to_json(env->spec());
+  json["parameters"] = env->parameter_names();
   Options options;
   config.describe(options);
   json["options"] = to_json(options);
   return json;
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
 }
 
 void list_envs(bool json) {
@@ -159,6 +167,7 @@ void describe_env(EnvConfig config, bool json) {
             << (spec.reward_threshold ? format_number(*spec.reward_threshold) + " mean return"
                                       : "no threshold")
             << '\n'
+            << "randomize     " << join(env->parameter_names()) << '\n'
             << std::right;
   print_space("observation   ", spec.observation);
   print_space("action        ", spec.action);
@@ -203,7 +212,8 @@ void describe_as_markdown(const std::vector<std::string>& ids) {
                "environment also has the "
                "options of the wrappers, which stand at the end.\n";
   for (const std::string& id : ids) {
-    const EnvSpec spec = make_env(id)->spec();
+    const auto env = make_env(id);
+    const EnvSpec& spec = env->spec();
     std::cout << "\n## " << id << "\n\n"
               << spec.summary << ".\n\n![" << id << "](images/envs/" << picture_name(id)
               << ")\n\n| | |\n|---|---|\n| Family | " << spec.family << " |\n| Reward | "
@@ -215,6 +225,7 @@ void describe_as_markdown(const std::vector<std::string>& ids) {
       std::cout << "| Solved at | a mean return of " << format_number(*spec.reward_threshold)
                 << " |\n";
     }
+    std::cout << "| Parameters to randomize | " << cell(join(env->parameter_names())) << " |\n";
     print_space_as_markdown("Observation", spec.observation);
     print_space_as_markdown("Action", spec.action);
     Options options;

@@ -27,6 +27,7 @@ namespace {
 constexpr double kScale = 30.0;  // pixels to a metre
 constexpr double kWidth = 600.0 / kScale;
 constexpr double kHeight = 400.0 / kScale;
+constexpr double kGravity = -10.0;
 constexpr double kMotorTorque = 80.0;
 constexpr double kHipSpeed = 4.0;
 constexpr double kKneeSpeed = 6.0;
@@ -109,7 +110,11 @@ class GroundRay final : public b2RayCastCallback {
 class BipedalWalker final : public Box2dEnv {
  public:
   explicit BipedalWalker(bool hardcore)
-      : Box2dEnv(walker_spec(hardcore), vec(0.0, -10.0), /*bodies=*/5), hardcore_(hardcore) {}
+      : Box2dEnv(walker_spec(hardcore),
+                 {"gravity", "mass", "mass/hull", "mass/legs", "friction", "gear", "gear/hips",
+                  "gear/knees"},
+                 /*bodies=*/5),
+        hardcore_(hardcore) {}
 
  private:
   struct Leg {
@@ -150,6 +155,8 @@ class BipedalWalker final : public Box2dEnv {
   WalkerTerrain terrain_;
   b2Body* hull_ = nullptr;
   std::array<Leg, 2> legs_{};
+  double hip_torque_ = 0.0;  ///< of a motor at full strength
+  double knee_torque_ = 0.0;
   bool fallen_ = false;
   double shaping_ = 0.0;  ///< after the last step
 };
@@ -157,7 +164,7 @@ class BipedalWalker final : public Box2dEnv {
 void BipedalWalker::build_ground() {
   b2Body* ground = make_static_body();
   b2FixtureDef fixture;
-  fixture.friction = static_cast<float>(kFriction);
+  fixture.friction = static_cast<float>(kFriction * factor("friction"));
   fixture.filter.categoryBits = kGroundCategory;
   for (const WalkerTerrain::Block& block : terrain_.blocks) {
     const b2PolygonShape shape = polygon(block);
@@ -175,6 +182,10 @@ void BipedalWalker::build_ground() {
 void BipedalWalker::build(Draws& draws) {
   fallen_ = false;
   shaping_ = 0.0;
+  world().SetGravity(vec(0.0, kGravity * factor("gravity")));
+  hip_torque_ = kMotorTorque * factor("gear/hips");
+  knee_torque_ = kMotorTorque * factor("gear/knees");
+  const double friction = factor("friction");
   terrain_ = WalkerTerrain::make(draws, hardcore_);
   build_ground();
 
@@ -184,15 +195,15 @@ void BipedalWalker::build(Draws& draws) {
   const b2PolygonShape hull = polygon(kHull, 1.0 / kScale);
   b2FixtureDef fixture;
   fixture.shape = &hull;
-  fixture.density = 5.0f;
-  fixture.friction = 0.1f;
+  fixture.density = static_cast<float>(5.0 * factor("mass/hull"));
+  fixture.friction = static_cast<float>(0.1 * friction);
   fixture.filter.categoryBits = kWalkerCategory;
   fixture.filter.maskBits = 0x0001;
   hull_->CreateFixture(&fixture);
   hull_->ApplyForceToCenter(vec(draws.uniform(-kInitialForce, kInitialForce), 0.0), true);
 
-  fixture.density = 1.0f;
-  fixture.friction = 0.2f;
+  fixture.density = static_cast<float>(factor("mass/legs"));
+  fixture.friction = static_cast<float>(0.2 * friction);
   for (std::size_t i = 0; i < legs_.size(); ++i) {
     const double side = i == 0 ? -1.0 : 1.0;
     Leg& leg = legs_[i];
@@ -214,17 +225,17 @@ void BipedalWalker::build(Draws& draws) {
 
 StepResult BipedalWalker::act(std::span<const float> action) {
   double effort = 0.0;
-  const auto drive = [&](b2RevoluteJoint& joint, double speed, float command) {
+  const auto drive = [&](b2RevoluteJoint& joint, double torque, double speed, float command) {
     const float sign = command > 0.0f ? 1.0f : (command < 0.0f ? -1.0f : 0.0f);
     const double strength = std::min(static_cast<double>(std::abs(command)), 1.0);
     joint.SetMotorSpeed(static_cast<float>(speed) * sign);
-    joint.SetMaxMotorTorque(static_cast<float>(kMotorTorque * strength));
+    joint.SetMaxMotorTorque(static_cast<float>(torque * strength));
     effort += strength;
   };
-  drive(*legs_[0].hip, kHipSpeed, action[0]);
-  drive(*legs_[0].knee, kKneeSpeed, action[1]);
-  drive(*legs_[1].hip, kHipSpeed, action[2]);
-  drive(*legs_[1].knee, kKneeSpeed, action[3]);
+  drive(*legs_[0].hip, hip_torque_, kHipSpeed, action[0]);
+  drive(*legs_[0].knee, knee_torque_, kKneeSpeed, action[1]);
+  drive(*legs_[1].hip, hip_torque_, kHipSpeed, action[2]);
+  drive(*legs_[1].knee, knee_torque_, kKneeSpeed, action[3]);
   step_world();
 
   const double before = std::exchange(shaping_, shaping());

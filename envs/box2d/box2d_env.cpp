@@ -16,8 +16,8 @@ constexpr std::size_t kNumbersOfBody = 6;
 
 }  // namespace
 
-Box2dEnv::Box2dEnv(EnvSpec spec, b2Vec2 gravity, std::size_t bodies, std::size_t numbers)
-    : spec_(std::move(spec)), gravity_(gravity), numbers_(numbers) {
+Box2dEnv::Box2dEnv(EnvSpec spec, Parameters parameters, std::size_t bodies, std::size_t numbers)
+    : spec_(std::move(spec)), parameters_(std::move(parameters)), numbers_(numbers) {
   spec_.family = "box2d";
   spec_.control_step = 1.0 / kFramesPerSecond;
   bodies_.reserve(bodies);
@@ -124,7 +124,7 @@ void Box2dEnv::render(const RenderOptions& options, Picture& picture) {
 }
 
 void Box2dEnv::begin() {
-  world_.emplace(gravity_);
+  world_.emplace(b2Vec2_zero);
   world_->SetContactListener(this);
   bodies_.clear();
   std::fill(numbers_.begin(), numbers_.end(), 0.0);

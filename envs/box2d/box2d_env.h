@@ -20,9 +20,12 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "envs/env.h"
+#include "envs/parameters.h"
 #include "envs/random.h"
 #include "envs/render/canvas.h"
 #include "envs/render/point.h"
@@ -75,15 +78,19 @@ class Box2dEnv : public Env, private b2ContactListener {
 
   void render(const RenderOptions& options, Picture& picture) final;
 
+  std::vector<std::string> parameter_names() const final { return parameters_.names(); }
+  void scale_parameters(std::span<const double> factors) final { parameters_.scale(factors); }
+
  protected:
   /// Physics: 50 steps a second, as many solver iterations as Gymnasium takes.
   static constexpr double kFramesPerSecond = 50.0;
 
   /// The family and the control step of `spec` are filled in here. `numbers` is how many numbers
   /// the task adds to the physical state.
-  Box2dEnv(EnvSpec spec, b2Vec2 gravity, std::size_t bodies, std::size_t numbers = 0);
+  Box2dEnv(EnvSpec spec, Parameters parameters, std::size_t bodies, std::size_t numbers = 0);
 
-  /// Fills the new, empty world, and sets whatever else the task remembers to its start.
+  /// Fills the new, empty world without gravity by what the parameters' factors now are, and sets
+  /// whatever else the task remembers to its start.
   virtual void build(Draws& draws) = 0;
   /// The one step without action that precedes the first observation.
   virtual void settle() = 0;
@@ -100,6 +107,7 @@ class Box2dEnv : public Env, private b2ContactListener {
   /// Two fixtures begin or cease to touch.
   virtual void touch(b2Fixture& a, b2Fixture& b, bool begins) = 0;
 
+  double factor(std::string_view parameter) const { return parameters_.factor(parameter); }
   b2World& world() { return *world_; }
   const b2World& world() const { return *world_; }
   /// A moving body, whose state becomes part of the physical state.
@@ -141,7 +149,7 @@ class Box2dEnv : public Env, private b2ContactListener {
   void set_physical(std::span<const double> values);
 
   EnvSpec spec_;
-  b2Vec2 gravity_;
+  Parameters parameters_;
   std::vector<double> numbers_;
   std::optional<b2World> world_;
   std::vector<b2Body*> bodies_;

@@ -42,8 +42,8 @@ constexpr double kTimeStep = 1.0 / 50.0;
 constexpr double kSize = 0.02;  // m to a unit of the car's drawing
 constexpr double kEnginePower = 1e8 * kSize * kSize;
 constexpr double kWheelInertia = 4000.0 * kSize * kSize;
-constexpr double kFrictionLimit = 1e6 * kSize * kSize;   // N on the road
-constexpr double kGrassFriction = 0.6;                   // of the road's
+constexpr double kFrictionLimit = 1e6 * kSize * kSize;  // N on the road
+constexpr double kGrassFrictionLimit = 0.6 * kFrictionLimit;
 constexpr double kSlipForce = 205000.0 * kSize * kSize;  // N s/m
 constexpr double kWheelRadius = 27.0;                    // units
 constexpr double kWheelHalfWidth = 14.0;                 // units
@@ -129,7 +129,10 @@ EnvSpec car_racing_spec(const CarRacingConfig& config) {
 class CarRacing final : public Box2dEnv {
  public:
   explicit CarRacing(const CarRacingConfig& config)
-      : Box2dEnv(car_racing_spec(config), vec(0.0, 0.0), /*bodies=*/5, /*numbers=*/12),
+      : Box2dEnv(car_racing_spec(config),
+                 {"mass", "mass/hull", "mass/wheels", "friction", "friction/road", "friction/grass",
+                  "gear"},
+                 /*bodies=*/5, /*numbers=*/12),
         config_(config) {
     if (config.observation == "pixels") screen_.emplace(kPixels, kPixels);
   }
@@ -188,6 +191,9 @@ class CarRacing final : public Box2dEnv {
 
   CarRacingConfig config_;
   mutable std::optional<Canvas> screen_;  ///< of the observation, where it is a picture
+  double engine_power_ = 0.0;
+  double road_friction_ = 0.0;  ///< the greatest friction force of a wheel (N)
+  double grass_friction_ = 0.0;
   Color road_color_;
   Color field_color_;
   Color grass_color_;
@@ -209,6 +215,9 @@ void CarRacing::build(Draws& draws) {
   score_ = 0.0;
   paid_ = 0.0;
   frames_ = 0;
+  engine_power_ = kEnginePower * factor("gear");
+  road_friction_ = kFrictionLimit * factor("friction/road");
+  grass_friction_ = kGrassFrictionLimit * factor("friction/grass");
 
   road_color_ = kRoad;
   field_color_ = kField;
@@ -244,12 +253,12 @@ void CarRacing::build(Draws& draws) {
        {std::span<const Point>(kHull1), std::span<const Point>(kHull2),
         std::span<const Point>(kHull3), std::span<const Point>(kHull4)}) {
     const b2PolygonShape shape = polygon(part, kSize);
-    hull_->CreateFixture(&shape, 1.0f);
+    hull_->CreateFixture(&shape, static_cast<float>(factor("mass/hull")));
   }
   const b2PolygonShape shape = polygon(kWheelShape, kSize);
   b2FixtureDef fixture;
   fixture.shape = &shape;
-  fixture.density = 0.1f;
+  fixture.density = static_cast<float>(0.1 * factor("mass/wheels"));
   fixture.filter.categoryBits = 0x0020;
   fixture.filter.maskBits = 0x0001;
   for (std::size_t i = 0; i < wheels_.size(); ++i) {
@@ -277,13 +286,13 @@ void CarRacing::roll(double steering, double brake) {
     wheel.joint->SetMotorSpeed(
         static_cast<float>(std::copysign(std::min(50.0 * std::abs(off), 3.0), off)));
 
-    const double limit = kFrictionLimit * (wheel.tiles > 0 ? 1.0 : kGrassFriction);
+    const double limit = wheel.tiles > 0 ? road_friction_ : grass_friction_;
     const b2Vec2 forward = wheel.body->GetWorldVector(vec(0.0, 1.0));
     const b2Vec2 aside = wheel.body->GetWorldVector(vec(1.0, 0.0));
     const b2Vec2 velocity = wheel.body->GetLinearVelocity();
 
     double& omega = spin(i);
-    omega += kTimeStep * kEnginePower * gas(i) / kWheelInertia / (std::abs(omega) + 5.0);
+    omega += kTimeStep * engine_power_ * gas(i) / kWheelInertia / (std::abs(omega) + 5.0);
     if (brake >= 0.9) {
       omega = 0.0;
     } else if (brake > 0.0) {

@@ -86,7 +86,10 @@ EnvSpec lunar_lander_spec(bool continuous) {
 class LunarLander final : public Box2dEnv {
  public:
   explicit LunarLander(const LunarLanderConfig& config)
-      : Box2dEnv(lunar_lander_spec(config.continuous), vec(0.0, config.gravity), /*bodies=*/3),
+      : Box2dEnv(lunar_lander_spec(config.continuous),
+                 {"gravity", "mass", "mass/craft", "mass/legs", "friction", "gear",
+                  "gear/main engine", "gear/side engines"},
+                 /*bodies=*/3),
         config_(config) {}
 
  private:
@@ -128,6 +131,8 @@ class LunarLander final : public Box2dEnv {
   std::array<b2Body*, 2> legs_{};
   std::array<bool, 2> foot_touches_{};
   std::array<Point, kChunks> ground_{};
+  double main_engine_ = 0.0;  ///< full power
+  double side_engine_ = 0.0;
   bool crashed_ = false;
   double shaping_ = 0.0;  ///< after the last step
   std::int64_t wind_step_ = 0;
@@ -141,6 +146,10 @@ void LunarLander::build(Draws& draws) {
   foot_touches_ = {};
   shaping_ = 0.0;
   main_power_ = side_power_ = 0.0;
+  world().SetGravity(vec(0.0, config_.gravity * factor("gravity")));
+  main_engine_ = kMainPower * factor("gear/main engine");
+  side_engine_ = kSidePower * factor("gear/side engines");
+  const double friction = factor("friction");
 
   std::array<double, kChunks + 1> height;
   for (double& h : height) h = draws.uniform(0.0, kHeight / 2.0);
@@ -157,7 +166,7 @@ void LunarLander::build(Draws& draws) {
   }
   b2FixtureDef ground;
   ground.shape = &edge;
-  ground.friction = 0.1f;
+  ground.friction = static_cast<float>(0.1 * friction);
   for (std::size_t i = 0; i + 1 < ground_.size(); ++i) {
     edge.SetTwoSided(vec(ground_[i]), vec(ground_[i + 1]));
     moon->CreateFixture(&ground);
@@ -167,8 +176,8 @@ void LunarLander::build(Draws& draws) {
   const b2PolygonShape hull = polygon(kCraft, 1.0 / kScale);
   b2FixtureDef fixture;
   fixture.shape = &hull;
-  fixture.density = 5.0f;
-  fixture.friction = 0.1f;
+  fixture.density = static_cast<float>(5.0 * factor("mass/craft"));
+  fixture.friction = static_cast<float>(0.1 * friction);
   fixture.filter.categoryBits = 0x0010;
   fixture.filter.maskBits = 0x0001;
   craft_->CreateFixture(&fixture);
@@ -183,7 +192,8 @@ void LunarLander::build(Draws& draws) {
     box.SetAsBox(static_cast<float>(kLegHalfWidth), static_cast<float>(kLegHalfHeight));
     b2FixtureDef foot;
     foot.shape = &box;
-    foot.density = 1.0f;
+    foot.density = static_cast<float>(factor("mass/legs"));
+    foot.friction = static_cast<float>(0.2 * friction);
     foot.filter.categoryBits = 0x0020;
     foot.filter.maskBits = 0x0001;
     legs_[leg]->CreateFixture(&foot);
@@ -229,7 +239,7 @@ void LunarLander::fly(double main_power, double side) {
     const double away = kMainEngineDown + 2.0 * along;
     const double offset_x = tip_x * away + side_x * across;
     const double offset_y = -tip_y * away - side_y * across;
-    const double power = kMainPower * main_power;
+    const double power = main_engine_ * main_power;
     craft_->ApplyLinearImpulse(vec(-offset_x * power, -offset_y * power),
                                vec(x + offset_x, y + offset_y), true);
   }
@@ -237,7 +247,7 @@ void LunarLander::fly(double main_power, double side) {
     const double away = 3.0 * across + std::copysign(kSideEngineAway, side);
     const double offset_x = tip_x * along + side_x * away;
     const double offset_y = -tip_y * along - side_y * away;
-    const double power = kSidePower * std::abs(side);
+    const double power = side_engine_ * std::abs(side);
     craft_->ApplyLinearImpulse(
         vec(-offset_x * power, -offset_y * power),
         vec(x + offset_x - tip_x * kSideImpulseAway, y + offset_y + tip_y * kSideEngineHeight),

@@ -9,9 +9,8 @@ namespace {
 
 constexpr double kGravity = 9.8;
 constexpr double kPoleMass = 0.1;
-constexpr double kTotalMass = kPoleMass + 1.0;  // with the cart
+constexpr double kCartMass = 1.0;
 constexpr double kHalfLength = 0.5;
-constexpr double kPoleMassLength = kPoleMass * kHalfLength;
 constexpr double kForce = 10.0;
 constexpr double kTimeStep = 0.02;
 constexpr double kPositionLimit = 2.4;
@@ -40,20 +39,33 @@ EnvSpec cart_pole_spec() {
 }  // namespace
 
 CartPole::CartPole()
-    : ClassicEnv(cart_pole_spec(), {-0.05, -0.05, -0.05, -0.05}, {0.05, 0.05, 0.05, 0.05}) {}
+    : ClassicEnv(cart_pole_spec(), {-0.05, -0.05, -0.05, -0.05}, {0.05, 0.05, 0.05, 0.05},
+                 {"gravity", "mass", "mass/cart", "mass/pole", "length", "gear"}) {
+  take_parameters();
+}
+
+void CartPole::take_parameters() {
+  gravity_ = kGravity * factor("gravity");
+  pole_mass_ = kPoleMass * factor("mass/pole");
+  total_mass_ = pole_mass_ + kCartMass * factor("mass/cart");
+  half_length_ = kHalfLength * factor("length");
+  pole_mass_length_ = pole_mass_ * half_length_;
+  force_ = kForce * factor("gear");
+}
 
 StepResult CartPole::step(std::span<const float> action, std::span<double> observation) {
   // A branch on a random action would be mispredicted every other time.
-  const double force = kForce * (2 * discrete_action(action) - 1);
+  const double force = force_ * (2 * discrete_action(action) - 1);
   auto& [x, x_dot, theta, theta_dot] = state_;
   const double cosine = std::cos(theta);
   const double sine = std::sin(theta);
 
-  const double temp = (force + kPoleMassLength * (theta_dot * theta_dot) * sine) / kTotalMass;
+  const double temp = (force + pole_mass_length_ * (theta_dot * theta_dot) * sine) / total_mass_;
   const double theta_acceleration =
-      (kGravity * sine - cosine * temp) /
-      (kHalfLength * (4.0 / 3.0 - kPoleMass * (cosine * cosine) / kTotalMass));
-  const double x_acceleration = temp - kPoleMassLength * theta_acceleration * cosine / kTotalMass;
+      (gravity_ * sine - cosine * temp) /
+      (half_length_ * (4.0 / 3.0 - pole_mass_ * (cosine * cosine) / total_mass_));
+  const double x_acceleration =
+      temp - pole_mass_length_ * theta_acceleration * cosine / total_mass_;
 
   x += kTimeStep * x_dot;
   x_dot += kTimeStep * x_acceleration;
@@ -88,8 +100,8 @@ void CartPole::draw(Canvas& canvas) const {
               kInk);
   const Point hinge = {x, kCartHeight / 4.0};
   canvas.draw_lines({hinge,
-                     {hinge.x + 2.0 * kHalfLength * std::sin(theta),
-                      hinge.y + 2.0 * kHalfLength * std::cos(theta)}},
+                     {hinge.x + 2.0 * half_length_ * std::sin(theta),
+                      hinge.y + 2.0 * half_length_ * std::cos(theta)}},
                     0.08, kPole);
   canvas.fill_circle(hinge, 0.04, kAxle);
 }

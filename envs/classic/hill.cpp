@@ -17,8 +17,8 @@ EnvSpec spec() {
   return spec;
 }
 
-void drive(double& position, double& velocity, double push) {
-  velocity += push - kGravity * std::cos(3.0 * position);
+void drive(double& position, double& velocity, double push, double gravity) {
+  velocity += push - gravity * std::cos(3.0 * position);
   velocity = std::clamp(velocity, -kMaxSpeed, kMaxSpeed);
   position += velocity;
   position = std::clamp(position, kMinPosition, kMaxPosition);

@@ -15,9 +15,9 @@ constexpr double kGravity = 0.0025;
 /// The facts that both tasks have in common: observation and control step.
 EnvSpec spec();
 
-/// Moves the car by one step under `push` (velocity per step): both numbers are updated in place,
-/// clipped to their ranges, and the wall on the left stops the car.
-void drive(double& position, double& velocity, double push);
+/// Moves the car by one step under `push` and `gravity` (velocity per step): both numbers are
+/// updated in place, clipped to their ranges, and the wall on the left stops the car.
+void drive(double& position, double& velocity, double push, double gravity);
 
 /// Draws the hill, the car on it, and a flag at the goal.
 void draw(Canvas& canvas, double position, double goal);

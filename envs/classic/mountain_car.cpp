@@ -23,11 +23,19 @@ EnvSpec mountain_car_spec() {
 
 }  // namespace
 
-MountainCar::MountainCar() : ClassicEnv(mountain_car_spec(), {-0.6, 0.0}, {-0.4, 0.0}) {}
+MountainCar::MountainCar()
+    : ClassicEnv(mountain_car_spec(), {-0.6, 0.0}, {-0.4, 0.0}, {"gravity", "gear"}) {
+  take_parameters();
+}
+
+void MountainCar::take_parameters() {
+  gravity_ = hill::kGravity * factor("gravity");
+  force_ = kForce * factor("gear");
+}
 
 StepResult MountainCar::step(std::span<const float> action, std::span<double> observation) {
   auto& [position, velocity] = state_;
-  hill::drive(position, velocity, (discrete_action(action) - 1) * kForce);
+  hill::drive(position, velocity, (discrete_action(action) - 1) * force_, gravity_);
   observe(observation);
   return {.reward = -1.0, .terminated = position >= kGoal && velocity >= 0.0};
 }

@@ -17,8 +17,12 @@ class MountainCar final : public ClassicEnv<2> {
   StepResult step(std::span<const float> action, std::span<double> observation) override;
 
  private:
+  void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+
+  double gravity_;
+  double force_;
 };
 
 }  // namespace costate

@@ -26,13 +26,20 @@ EnvSpec mountain_car_continuous_spec() {
 }  // namespace
 
 MountainCarContinuous::MountainCarContinuous()
-    : ClassicEnv(mountain_car_continuous_spec(), {-0.6, 0.0}, {-0.4, 0.0}) {}
+    : ClassicEnv(mountain_car_continuous_spec(), {-0.6, 0.0}, {-0.4, 0.0}, {"gravity", "gear"}) {
+  take_parameters();
+}
+
+void MountainCarContinuous::take_parameters() {
+  gravity_ = hill::kGravity * factor("gravity");
+  power_ = kPower * factor("gear");
+}
 
 StepResult MountainCarContinuous::step(std::span<const float> action,
                                        std::span<double> observation) {
   const double push = action[0];
   auto& [position, velocity] = state_;
-  hill::drive(position, velocity, std::clamp(push, -1.0, 1.0) * kPower);
+  hill::drive(position, velocity, std::clamp(push, -1.0, 1.0) * power_, gravity_);
   const bool arrived = position >= kGoal && velocity >= 0.0;
   position = round_to_float32(position);
   velocity = round_to_float32(velocity);

@@ -16,8 +16,12 @@ class MountainCarContinuous final : public ClassicEnv<2> {
   StepResult step(std::span<const float> action, std::span<double> observation) override;
 
  private:
+  void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+
+  double gravity_;
+  double power_;
 };
 
 }  // namespace costate

@@ -49,7 +49,16 @@ double wrap(double angle) {
 
 }  // namespace
 
-Pendulum::Pendulum() : ClassicEnv(pendulum_spec(), {-kPi, -1.0}, {kPi, 1.0}) {}
+Pendulum::Pendulum()
+    : ClassicEnv(pendulum_spec(), {-kPi, -1.0}, {kPi, 1.0}, {"gravity", "mass", "length", "gear"}) {
+  take_parameters();
+}
+
+void Pendulum::take_parameters() {
+  length_ = kLength * factor("length");
+  of_gravity_ = 3.0 * (kGravity * factor("gravity")) / (2.0 * length_);
+  of_torque_ = 3.0 / (kMass * factor("mass") * length_ * length_) * factor("gear");
+}
 
 StepResult Pendulum::step(std::span<const float> action, std::span<double> observation) {
   const double torque = std::clamp(static_cast<double>(action[0]), -kMaxTorque, kMaxTorque);
@@ -58,8 +67,7 @@ StepResult Pendulum::step(std::span<const float> action, std::span<double> obser
   const double angle = wrap(theta);
   const double cost = angle * angle + 0.1 * (theta_dot * theta_dot) + 0.001 * (torque * torque);
 
-  const double acceleration = 3.0 * kGravity / (2.0 * kLength) * std::sin(theta) +
-                              3.0 / (kMass * kLength * kLength) * torque;
+  const double acceleration = of_gravity_ * std::sin(theta) + of_torque_ * torque;
   theta_dot = std::clamp(theta_dot + acceleration * kTimeStep, -kMaxSpeed, kMaxSpeed);
   theta += theta_dot * kTimeStep;
 
@@ -80,7 +88,7 @@ void Pendulum::draw(Canvas& canvas) const {
   canvas.clear(kBackground);
   canvas.show(-1.3, 1.3, -1.3, 1.3);
   const double theta = state_[0];
-  canvas.draw_lines({{0.0, 0.0}, {-kLength * std::sin(theta), kLength * std::cos(theta)}}, 0.2,
+  canvas.draw_lines({{0.0, 0.0}, {-length_ * std::sin(theta), length_ * std::cos(theta)}}, 0.2,
                     kRod);
   canvas.fill_circle({0.0, 0.0}, 0.05, kAxle);
 }

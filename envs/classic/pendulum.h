@@ -16,8 +16,13 @@ class Pendulum final : public ClassicEnv<2> {
   StepResult step(std::span<const float> action, std::span<double> observation) override;
 
  private:
+  void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+
+  double length_;
+  double of_gravity_;  ///< 3 g / (2 l)
+  double of_torque_;   ///< 3 / (m l²)
 };
 
 }  // namespace costate

@@ -184,7 +184,14 @@ TEST_CASE("A lander's engines give the impulses of their definition") {
     std::vector<float> action;
     double main;  // power
     double side;  // power with its direction
+    const char* randomize = "";
+    std::vector<double> masses = kLanderMasses;
+    double gravity = -10.0;
   };
+  std::vector<double> heavy = kLanderMasses;
+  heavy[0] *= 6.0;
+  heavy[1] *= 2.0;
+  heavy[2] *= 2.0;
   const std::vector<Case> cases = {
       {"LunarLander-v3", {0.0f}, 0.0, 0.0},
       {"LunarLander-v3", {1.0f}, 0.0, -1.0},
@@ -194,10 +201,19 @@ TEST_CASE("A lander's engines give the impulses of their definition") {
       {"LunarLanderContinuous-v3", {0.5f, 0.0f}, 0.75, 0.0},
       {"LunarLanderContinuous-v3", {-1.0f, -0.75f}, 0.0, -0.75},
       {"LunarLanderContinuous-v3", {30.0f, 7.0f}, 1.0, 1.0},
+      {"LunarLander-v3", {2.0f}, 3.0, 0.0, "gear 1.5..1.5, gear/main engine 2..2"},
+      {"LunarLander-v3",
+       {3.0f},
+       0.0,
+       0.5,
+       "gear/side engines 0.5..0.5, gravity 0.3..0.3",
+       kLanderMasses,
+       -3.0},
+      {"LunarLander-v3", {2.0f}, 1.0, 0.0, "mass 2..2, mass/craft 3..3", heavy},
   };
   for (const Case& c : cases) {
-    INFO(c.id << " " << c.action[0]);
-    Rig rig(c.id);
+    INFO(c.id << " " << c.action[0] << " " << c.randomize);
+    Rig rig(c.id, {{"randomize", c.randomize, "test"}});
     rig.reset_to(lander_at(angle));
     rig.step(c.action);
     // A given start draws its dispersion from seed 0.
@@ -211,9 +227,9 @@ TEST_CASE("A lander's engines give the impulses of their definition") {
     // The definition's tip is (sin, cos) and its y components are negated in the impulse.
     const double px = -(std::sin(angle) * up - std::cos(angle) * left);
     const double py = std::cos(angle) * up + std::sin(angle) * left;
-    const auto [actual_x, actual_y] = momentum(rig.state(), kLanderMasses);
+    const auto [actual_x, actual_y] = momentum(rig.state(), c.masses);
     CHECK(actual_x == Approx(px).margin(1e-4));
-    CHECK(actual_y - total(kLanderMasses) * -10.0 * kTimeStep == Approx(py).margin(1e-4));
+    CHECK(actual_y - total(c.masses) * c.gravity * kTimeStep == Approx(py).margin(1e-4));
   }
 }
 
@@ -333,6 +349,31 @@ TEST_CASE("A walker in the air falls freely, whatever its motors do") {
     CHECK(now[0] - start[0] == Approx(0.0).margin(2e-3));
     CHECK(now[1] - start[1] == Approx(total(kWalkerMasses) * -10.0 * kTimeStep * i).epsilon(1e-3));
   }
+}
+
+TEST_CASE("A walker's weight and motors can be scaled") {
+  // What one motor does to a walker in the air: equal and opposite changes of angular momentum, so
+  // the hull's spin goes with gear over mass as long as no joint is at its limit.
+  const auto hull_spin = [](const std::string& randomize) {
+    Rig rig("BipedalWalker-v3", {{"randomize", randomize, "test"}});
+    rig.reset_noise_free();
+    std::vector<double> state = moved(rig.state(), 5, 0.0, 5.0);
+    for (std::size_t i = 0; i < 5; ++i) {
+      for (std::size_t k = 3; k < 6; ++k) state[6 * i + k] = 0.0;
+    }
+    rig.reset_to(state);
+    rig.step({0.02f, 0.0f, 0.0f, 0.0f});
+    return std::array<double, 2>{body(rig.state(), 0).spin, body(rig.state(), 0).vy};
+  };
+  const auto [spin, fall] = hull_spin("");
+  REQUIRE(std::abs(spin) > 1e-3);
+  CHECK(hull_spin("gear 2..2")[0] == Approx(2.0 * spin).epsilon(0.02));
+  CHECK(hull_spin("gear/hips 2..2")[0] == Approx(2.0 * spin).epsilon(0.02));
+  CHECK(hull_spin("gear/knees 2..2")[0] == Approx(spin).epsilon(1e-6));
+  CHECK(hull_spin("mass 2..2")[0] == Approx(0.5 * spin).epsilon(0.02));
+  CHECK(hull_spin("gear 2..2, mass 2..2")[0] == Approx(spin).epsilon(1e-3));
+  const double afloat = hull_spin("gravity 0..0")[1];  // what the motor alone does
+  CHECK(hull_spin("gravity 0.5..0.5")[1] - afloat == Approx(0.5 * (fall - afloat)).epsilon(1e-3));
 }
 
 TEST_CASE("A walker's reward pays its way and charges its torques") {
@@ -668,6 +709,30 @@ TEST_CASE("A car's engine turns the rear wheels, and their slip pushes the car")
   // Gas falls at once.
   rig.step({0.0f, 0.0f, 0.0f});
   CHECK(rig.state()[30 + 3 * 2] == 0.0);
+}
+
+TEST_CASE("A car's mass, engine and tyres can be scaled") {
+  const auto start = car_at(0.0, 0.0, 20.0, 0.0);
+  const auto drive = [&start](const std::string& randomize) {
+    Settings settings = kNumbers;
+    settings.push_back({"randomize", randomize, "test"});
+    Rig rig("CarRacing-v3", settings);
+    rig.reset_to(start);
+    rig.step({0.0f, 1.0f, 0.0f});
+    return rig.state();
+  };
+  // Sliding on grass, a car loses the momentum that friction takes: 4 · 240 N for 0.02 s.
+  const double mass = total(kCarMasses);
+  const auto loss = [&](const std::string& randomize) {
+    return (20.0 - momentum(drive(randomize), kCarMasses)[0] / mass) / 0.02;
+  };
+  CHECK(loss("friction 0.5..0.5, gear 0..0") == Approx(480.0 / mass).epsilon(2e-3));
+  CHECK(loss("friction/grass 1.5..1.5, gear 0..0") == Approx(1440.0 / mass).epsilon(2e-3));
+  CHECK(loss("friction/road 0.5..0.5, mass 2..2, gear 0..0") == Approx(480.0 / mass).epsilon(2e-3));
+  // A wheel that turns too fast for the ground bears friction's force whatever the engine does.
+  const double spun = wheel_spin(drive(""), 2);
+  CHECK(wheel_spin(drive("gear 2..2"), 2) - spun ==
+        Approx(0.02 * 40000.0 * 0.1 / 1.6 / 5.0).epsilon(0.05));
 }
 
 TEST_CASE("A car that slides is held by friction, on the road by more than on grass") {

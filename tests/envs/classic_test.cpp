@@ -33,9 +33,11 @@ struct Step {
   std::vector<double> observation;
 };
 
-/// One step of `id` with a one-number action from a given state.
-Step step_from(const std::string& id, const std::vector<double>& state, float action) {
-  auto env = make_env(id);
+/// One step of `id` with a one-number action from a given state, its parameters scaled as the
+/// option `randomize` says.
+Step step_from(const std::string& id, const std::vector<double>& state, float action,
+               const std::string& randomize = "") {
+  auto env = EnvConfig(id, {{"randomize", randomize, "test"}}).make();
   Step step;
   step.observation.resize(static_cast<std::size_t>(env->spec().observation.size()));
   PhysicalState start;
@@ -65,22 +67,35 @@ std::array<double, 2> solve(double a, double b, double c, double p, double q) {
 // ---- CartPole
 
 TEST_CASE("CartPole follows the coupled equations of cart and pole") {
+  struct Case {
+    const char* randomize;
+    double cart, pole, half_length, push, gravity;
+  };
   RandomStream stream(1);
-  for (int trial = 0; trial < 50; ++trial) {
+  for (int trial = 0; trial < 60; ++trial) {
+    const Case c =
+        trial < 30   ? Case{"", 1.0, 0.1, 0.5, 10.0, 9.8}
+        : trial < 45 ? Case{"mass 2..2, mass/pole 3..3, length 0.5..0.5", 2.0, 0.6, 0.25, 10.0, 9.8}
+                     : Case{"mass/cart 0.5..0.5, gear 1.5..1.5, gravity 0.25..0.25",
+                            0.5,
+                            0.1,
+                            0.5,
+                            15.0,
+                            2.45};
     const std::vector<double> s = {stream.uniform(-2, 2), stream.uniform(-3, 3),
                                    stream.uniform(-0.2, 0.2), stream.uniform(-3, 3)};
     const int action = static_cast<int>(stream.below(2));
-    const Step step = step_from("CartPole-v1", s, static_cast<float>(action));
+    const Step step = step_from("CartPole-v1", s, static_cast<float>(action), c.randomize);
 
     // Lagrange's equations of a cart (1 kg) and a uniform rod (0.1 kg, half length 0.5 m, inertia
-    // 4/3 m l² about the hinge):
+    // 4/3 m l² about the hinge), all as given:
     //   (M + m) ẍ + m l cos θ θ̈ = F + m l θ̇² sin θ
     //   m l cos θ ẍ + 4/3 m l² θ̈ = m g l sin θ
-    const double ml = 0.1 * 0.5;
-    const double force = action == 1 ? 10.0 : -10.0;
+    const double ml = c.pole * c.half_length;
+    const double force = action == 1 ? c.push : -c.push;
     const auto [x_acceleration, angle_acceleration] =
-        solve(1.1, ml * std::cos(s[2]), 4.0 / 3.0 * ml * 0.5,
-              force + ml * s[3] * s[3] * std::sin(s[2]), ml * 9.8 * std::sin(s[2]));
+        solve(c.cart + c.pole, ml * std::cos(s[2]), 4.0 / 3.0 * ml * c.half_length,
+              force + ml * s[3] * s[3] * std::sin(s[2]), ml * c.gravity * std::sin(s[2]));
     check_near(step.state,
                {s[0] + 0.02 * s[1], s[1] + 0.02 * x_acceleration, s[2] + 0.02 * s[3],
                 s[3] + 0.02 * angle_acceleration},
@@ -145,19 +160,35 @@ TEST_CASE("Pendulum by hand: level, with a torque beyond the limit") {
 
   const Step fast = step_from("Pendulum-v1", {kPi / 2.0, 7.9}, 2.0f);
   check_near(fast.state, {kPi / 2.0 + 0.4, 8.0}, 1e-14);
+
+  // Twice the mass, half the length: 3 · 10 / (2 · ½) + 3 / (2 · ¼) · 2 = 42; then a gravity of 5
+  // and half the torque: 7.5 + 3 · 1.
+  check_near(step_from("Pendulum-v1", {kPi / 2.0, 1.0}, 3.0f, "mass 2..2, length 0.5..0.5").state,
+             {kPi / 2.0 + 0.155, 3.1}, 1e-14);
+  check_near(
+      step_from("Pendulum-v1", {kPi / 2.0, 1.0}, 3.0f, "gravity 0.5..0.5, gear 0.5..0.5").state,
+      {kPi / 2.0 + 0.07625, 1.525}, 1e-14);
 }
 
 // ---- Acrobot
 
+/// Two links: masses, lengths with the centres in the middle, moments of inertia about these.
+struct Links {
+  double m1 = 1.0, m2 = 1.0, l1 = 1.0, l2 = 1.0, i1 = 1.0, i2 = 1.0, g = 9.8;
+};
+
 /// d/dt (θ1, θ2, θ̇1, θ̇2) from M(q) q̈ + C(q, q̇) + G(q) = (0, τ).
-std::array<double, 4> acrobot_derivative(const std::array<double, 4>& s, double torque) {
-  const double c = 0.5 * std::cos(s[1]);  // m2 l1 lc2 cos θ2
-  const double h = 0.5 * std::sin(s[1]);
-  const double m11 = 0.25 + 1.0 + (1.0 + 0.25 + 2.0 * c) + 1.0;
-  const double m12 = 0.25 + c + 1.0;
-  const double m22 = 0.25 + 1.0;
-  const double g2 = 0.5 * 9.8 * std::sin(s[0] + s[1]);
-  const double g1 = 1.5 * 9.8 * std::sin(s[0]) + g2;
+std::array<double, 4> acrobot_derivative(const std::array<double, 4>& s, double torque,
+                                         const Links& k) {
+  const double r1 = k.l1 / 2.0;
+  const double r2 = k.l2 / 2.0;
+  const double c = k.m2 * k.l1 * r2 * std::cos(s[1]);
+  const double h = k.m2 * k.l1 * r2 * std::sin(s[1]);
+  const double m22 = k.m2 * r2 * r2 + k.i2;
+  const double m12 = m22 + c;
+  const double m11 = k.m1 * r1 * r1 + k.i1 + k.m2 * k.l1 * k.l1 + m22 + 2.0 * c;
+  const double g2 = k.m2 * r2 * k.g * std::sin(s[0] + s[1]);
+  const double g1 = (k.m1 * r1 + k.m2 * k.l1) * k.g * std::sin(s[0]) + g2;
   const double c1 = -h * (2.0 * s[2] * s[3] + s[3] * s[3]);
   const double c2 = h * s[2] * s[2];
   const auto [a1, a2] = solve(m11, m12, m22, -c1 - g1, torque - c2 - g2);
@@ -179,12 +210,27 @@ double acrobot_energy(const std::vector<double>& s) {
 }
 
 TEST_CASE("Acrobot takes one Runge-Kutta step of the mass-matrix equations") {
+  struct Case {
+    const char* randomize;
+    Links links;
+    double gear;
+  };
   RandomStream stream(3);
-  for (int trial = 0; trial < 50; ++trial) {
+  for (int trial = 0; trial < 75; ++trial) {
+    const Case c =
+        trial < 35 ? Case{"", {}, 1.0}
+        : trial < 55
+            ? Case{"mass 2..2, length/link 1 1.5..1.5, gravity 0.5..0.5",
+                   {.m1 = 2.0, .m2 = 2.0, .l1 = 1.5, .l2 = 1.0, .i1 = 4.5, .i2 = 2.0, .g = 4.9},
+                   1.0}
+            : Case{"mass/link 2 0.5..0.5, length/link 2 0.8..0.8, gear 3..3",
+                   {.m1 = 1.0, .m2 = 0.5, .l1 = 1.0, .l2 = 0.8, .i1 = 1.0, .i2 = 0.32, .g = 9.8},
+                   3.0};
     std::array<double, 4> s;
     for (double& value : s) value = stream.uniform(-2.0, 2.0);
     const int action = static_cast<int>(stream.below(3));
-    const Step step = step_from("Acrobot-v1", {s.begin(), s.end()}, static_cast<float>(action));
+    const Step step =
+        step_from("Acrobot-v1", {s.begin(), s.end()}, static_cast<float>(action), c.randomize);
 
     // The classical method in its tableau form.
     const std::array<double, 4> nodes = {0.0, 0.5, 0.5, 1.0};
@@ -194,7 +240,7 @@ TEST_CASE("Acrobot takes one Runge-Kutta step of the mass-matrix equations") {
     for (std::size_t stage = 0; stage < 4; ++stage) {
       std::array<double, 4> at = s;
       for (std::size_t i = 0; i < 4; ++i) at[i] += 0.2 * nodes[stage] * slope[i];
-      slope = acrobot_derivative(at, action - 1.0);
+      slope = acrobot_derivative(at, c.gear * (action - 1.0), c.links);
       for (std::size_t i = 0; i < 4; ++i) next[i] += 0.2 * weights[stage] * slope[i];
     }
     const auto wrap = [](double angle) { return std::atan2(std::sin(angle), std::cos(angle)); };
@@ -259,6 +305,13 @@ TEST_CASE("MountainCar by hand") {
              {-0.5 - 0.00017684300416926, -0.00017684300416926}, 1e-15);
   check_near(step_from("MountainCar-v0", {-0.5, 0.0}, 0.0f).state,
              {-0.5 - 0.00117684300416926, -0.00117684300416926}, 1e-15);
+  for (const char* id : {"MountainCar-v0", "MountainCarContinuous-v0"}) {
+    const double push = id[11] == '-' ? 0.002 : 0.003;  // twice of what it is
+    const double velocity = push - 3.0 * 0.00017684300416926;
+    check_near(
+        step_from(id, {-0.5, 0.0}, id[11] == '-' ? 2.0f : 1.0f, "gear 2..2, gravity 3..3").state,
+        {-0.5 + velocity, velocity}, id[11] == '-' ? 1e-15 : 3e-8);
+  }
   // The wall on the left stops the car; the speed is limited; so is the position on the right.
   check_near(step_from("MountainCar-v0", {-1.19, -0.05}, 0.0f).state, {-1.2, 0.0}, 0.0);
   check_near(step_from("MountainCar-v0", {-1.0, 0.07}, 2.0f).state, {-0.93, 0.07}, 1e-15);
