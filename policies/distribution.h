@@ -20,13 +20,34 @@
 
 namespace costate {
 
+/// How the gradient of E[f(executed action)] with respect to the parameters is estimated from a
+/// sample (Mohamed et al., "Monte Carlo Gradient Estimation in Machine Learning", JMLR 2020).
+enum class Estimator {
+  kPathwise,         ///< df/da · ∂a/∂parameters along the path of the sample
+  kStraightThrough,  ///< df/da at the sample, taken as if the sample were the mean; biased
+  kGumbel,           ///< df/da at the sample, through its relaxation at a temperature; biased
+  kLocal,            ///< f with one dimension at each of its values, the others as sampled
+  kEnum,             ///< the exact sum over all actions
+  kScore             ///< f · ∇log π
+};
+/// "pathwise", "straight-through", "gumbel", "local", "enum", "score".
+const std::vector<std::string>& estimator_names();
+std::string_view estimator_name(Estimator estimator);
+
 class Distribution {
  public:
   /// Where executed actions can lie.
   enum class Support {
     kBox,       ///< anywhere in [−1, 1]^D
     kExtremes,  ///< {−1, 1}^D
+    kBins,      ///< bins()^D
     kFinite     ///< one of K indices
+  };
+
+  /// Of the joint entropy; infinite where there is no bound.
+  struct EntropyRange {
+    double low;
+    double high;
   };
 
   virtual ~Distribution() = default;
@@ -39,18 +60,42 @@ class Distribution {
   virtual int action_size() const = 0;
   /// P: numbers in a parameter row.
   virtual int parameter_size() const = 0;
+  /// How many of the P, at the end of a row, may be the same in every state (a Gaussian's log
+  /// standard deviations); the others a network has to give.
+  virtual int shareable_parameters() const { return 0; }
   /// Names of the P parameters, such as "mean[0]".
   virtual std::vector<std::string> parameter_names() const = 0;
+
+  // ---- actions
 
   /// Draws one action row from one parameter row.
   virtual void sample(std::span<const float> parameters, RandomStream& random,
                       std::span<float> action) const = 0;
-  /// The most probable action, one row.
+  /// The most probable executed action, as a raw one, one row.
   virtual void mode(std::span<const float> parameters, std::span<float> action) const = 0;
-  /// What a sampled action row becomes when it is carried out: a box family clips to [−1, 1].
+  /// The mean of the executed action, one row; for a finite support the mode.
+  virtual void mean(std::span<const float> parameters, std::span<float> action) const = 0;
+  /// What a sampled (raw) action row becomes when it is carried out: a Gaussian clips to [−1, 1], a
+  /// squashed one takes the hyperbolic tangent.
   virtual void execute(std::span<float> action) const;
+  /// A raw action row that is executed as `action`, in place: the inverse of execute() where there
+  /// is one.
+  virtual void to_raw(std::span<float> action) const;
 
-  /// log π(action) of actions as sampled (before `execute`), per dimension: [n, D].
+  /// The values [K] that each dimension of an executed action can take, in rising order; empty for a
+  /// box, and for a finite support, whose K values are its indices 0 … K − 1.
+  virtual std::span<const float> bins() const { return {}; }
+  /// K: how many values a dimension can take; 0 for a box.
+  virtual int values_per_dimension() const { return static_cast<int>(bins().size()); }
+  /// All actions [M, A]; empty for a box, and where there are more than 4096.
+  std::vector<float> enumerate() const;
+  /// The action row with dimension i at its other extreme, −a, in place (kExtremes and kBins).
+  static void flip(std::span<float> action, int i) { action[static_cast<std::size_t>(i)] *= -1.0f; }
+
+  // ---- log-probability
+
+  /// log π(action) of actions as sampled (before `execute`), per dimension: [n, D]. For a squashed
+  /// Gaussian the density is that of the executed action.
   virtual void log_prob(std::span<const float> parameters, std::span<const float> actions,
                         std::span<float> out) const = 0;
   /// gradient [n, P] += weights[i]·∇log π(action_i), of the joint log-probability.
@@ -58,11 +103,16 @@ class Distribution {
                                  std::span<const float> weights,
                                  std::span<float> gradient) const = 0;
 
-  /// Entropy of the sampled action in nats (differential, for a density), per dimension: [n, D].
+  // ---- entropy and divergence
+
+  /// Entropy of the action in nats (differential, for a density; of the executed action for a
+  /// squashed Gaussian), per dimension: [n, D].
   virtual void entropy(std::span<const float> parameters, std::span<float> out) const = 0;
   /// gradient [n, P] += weights[i]·∇H.
   virtual void entropy_gradient(std::span<const float> parameters, std::span<const float> weights,
                                 std::span<float> gradient) const = 0;
+  /// What the joint entropy can be: a target outside is never reached.
+  virtual EntropyRange entropy_range() const = 0;
 
   /// KL(p‖q) in nats between two members of this family, closed form, per dimension: [n, D].
   virtual void kl(std::span<const float> p, std::span<const float> q,
@@ -72,8 +122,40 @@ class Distribution {
                            std::span<const float> weights, std::span<float> gradient_p,
                            std::span<float> gradient_q) const = 0;
 
+  // ---- gradients through samples: each adds to gradient [n, P]
+
+  /// Whether the family has this estimator.
+  virtual bool has(Estimator estimator) const = 0;
+  /// kPathwise: gradient += d_executed [n, A]·∂a/∂parameters + weights[i]·d log π(a)/dparameters,
+  /// both along the path that a raw sample takes as the parameters change (its noise held fixed).
+  virtual void pathwise_gradient(std::span<const float> parameters, std::span<const float> actions,
+                                 std::span<const float> d_executed, std::span<const float> weights,
+                                 std::span<float> gradient) const;
+  /// kStraightThrough: gradient += d_mean [n, A]·∂mean/∂parameters.
+  virtual void mean_gradient(std::span<const float> parameters, std::span<const float> d_mean,
+                             std::span<float> gradient) const;
+  /// kGumbel: gradient += d_executed·∂(relaxed action)/∂parameters, the relaxation's noise drawn
+  /// given the actions [n, A].
+  virtual void gumbel_gradient(std::span<const float> parameters, std::span<const float> actions,
+                               std::span<const float> d_executed, double temperature,
+                               RandomStream& random, std::span<float> gradient) const;
+  /// kLocal: gradient += ∇ Σ_d Σ_k P(dimension d takes its value k)·values[i, d, k], for values
+  /// [n, D, K].
+  virtual void expectation_gradient(std::span<const float> parameters, std::span<const float> values,
+                                    std::span<float> gradient) const;
+
+  // ---- natural parameters
+
+  /// Natural parameters [n, N] of rows [n, P]: those in which log π is affine (exponential families;
+  /// N = P). Others have none and return false.
+  virtual bool natural(std::span<const float> parameters, std::span<float> out) const;
+  /// The inverse.
+  virtual bool from_natural(std::span<const float> natural, std::span<float> parameters) const;
+
+  // ---- what families of different shapes are compared through
+
   /// F(x) = P(executed action ≤ x) of each dimension [D], for one parameter row; for a finite
-  /// support, of the index. Families of different shapes are compared through it.
+  /// support, of the index.
   virtual void cdf(std::span<const float> parameters, double x, std::span<double> out) const = 0;
 
   /// P(|executed action| ≥ 1 − ε), the mass that acts at the edge of the box, of each dimension [D]
