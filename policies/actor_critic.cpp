@@ -16,10 +16,11 @@ void PolicyConfig::describe(Options& options) {
   options.add("network.kind", network, {"auto", "dense", "torch"},
               "dense: fused float kernels; torch: LibTorch; auto: dense where it can compute the "
               "network, which is all but gelu");
-  options.add("network.log_std", log_std, Range::between(-10, 10),
-              "gaussian: initial log standard deviation, in half widths of the action box");
+  options.add(
+      "network.log_std", log_std, Range::between(-10, 10),
+      "gaussian, squashed: initial log standard deviation, in half widths of the action box");
   options.add("network.state_dependent_std", state_dependent_std,
-              "gaussian: whether the network also gives the log standard deviation");
+              "gaussian, squashed: whether the network also gives the log standard deviation");
 }
 
 ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
@@ -27,8 +28,7 @@ ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
       action_map_(spec.action),
       initial_log_std_(config.log_std) {
   const bool shared = config.trunk == "shared";
-  const bool free_std = distribution_->name() == "gaussian" && !config.state_dependent_std;
-  free_parameters_ = free_std ? distribution_->dimensions() : 0;
+  free_parameters_ = config.state_dependent_std ? 0 : distribution_->shareable_parameters();
   network_outputs_ = distribution_->parameter_size() - free_parameters_;
 
   const std::vector<int> hidden(config.hidden.begin(), config.hidden.end());

@@ -2,8 +2,8 @@
 //
 // Like a Network, an ActorCritic holds no parameters; they come in as one flat block, laid out as
 // [actor (with the value as one more output where the trunk is shared), critic (separate trunk
-// only), log_std (Gaussian with a state-independent deviation only)]. Up to 15 zeros before the
-// critic let it begin on a cache line where the block does.
+// only), log_std (where the distribution can share it between states, and state_dependent_std is
+// off)]. Up to 15 zeros before the critic let it begin on a cache line where the block does.
 #pragma once
 
 #include <cstdint>
@@ -95,7 +95,7 @@ class ActorCritic {
   MlpShape actor_shape_;
   MlpShape critic_shape_;  // where there is a critic
   int network_outputs_;    // how many of the P distribution parameters the network gives
-  int free_parameters_;    // the rest: state-independent log_std
+  int free_parameters_;    // the rest: Distribution::shareable_parameters, the log_std
   double initial_log_std_;
   std::size_t critic_start_ = 0;
   std::size_t parameter_count_;

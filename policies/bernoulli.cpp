@@ -1,5 +1,7 @@
 // Bang-bang control: each dimension at one of its two extremes.
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "backends/dense/kernels.h"
 #include "backends/dense/vector_math.h"
@@ -8,6 +10,8 @@
 
 namespace costate {
 namespace {
+
+constexpr float kExtremes[] = {-1.0f, 1.0f};
 
 class Bernoulli final : public Distribution {
  public:
@@ -36,6 +40,13 @@ class Bernoulli final : public Distribution {
   void mode(std::span<const float> parameters, std::span<float> action) const override {
     for (int d = 0; d < d_; ++d) action[d] = parameters[d] >= 0.0f ? 1.0f : -1.0f;
   }
+
+  // 2p − 1 = tanh(l/2).
+  void mean(std::span<const float> parameters, std::span<float> action) const override {
+    for (int d = 0; d < d_; ++d) action[d] = vector_math::tanh(0.5f * parameters[d]);
+  }
+
+  std::span<const float> bins() const override { return kExtremes; }
 
   // log π(a) = −softplus(−a·l): finite for any logit, where log σ(l) underflows.
   void log_prob(std::span<const float> parameters, std::span<const float> actions,
@@ -80,6 +91,8 @@ class Bernoulli final : public Distribution {
     });
   }
 
+  EntropyRange entropy_range() const override { return {0.0, d_ * std::numbers::ln2}; }
+
   // KL = Σ_a p(a)·(log p(a) − log q(a)), in differences of softplus of one sign each.
   void kl(std::span<const float> p, std::span<const float> q, std::span<float> out) const override {
     using vector_math::softplus;
@@ -98,6 +111,60 @@ class Bernoulli final : public Distribution {
         gradient_q[k] += weights[row] * (vector_math::sigmoid(q[k]) - up);
       }
     });
+  }
+
+  bool has(Estimator estimator) const override {
+    switch (estimator) {
+      case Estimator::kPathwise:
+        return false;
+      case Estimator::kEnum:
+        return enumerable();
+      default:
+        return true;
+    }
+  }
+
+  // ∂(2p − 1)/∂l = 2·p·(1 − p).
+  void mean_gradient(std::span<const float> parameters, std::span<const float> d_mean,
+                     std::span<float> gradient) const override {
+    for_each_probability(parameters, [&](std::size_t k, float p, float q, std::size_t) {
+      gradient[k] += 2.0f * p * q * d_mean[k];
+    });
+  }
+
+  // The sample is the sign of l + g with g logistic, its relaxation tanh((l + g)/(2t)) (Maddison et
+  // al., "The Concrete Distribution", ICLR 2017). By symmetry |l + g| given the sign a is l' + g
+  // given that it is positive, with l' = a·l; and l' + g = softplus(l') + log(1 − w·σ(l')) − log w
+  // for w uniform on (0, 1].
+  void gumbel_gradient(std::span<const float> parameters, std::span<const float> actions,
+                       std::span<const float> d_executed, double temperature, RandomStream& random,
+                       std::span<float> gradient) const override {
+    for (std::size_t k = 0; k < actions.size(); ++k) {
+      const double logit = static_cast<double>(actions[k]) * parameters[k];
+      const double w = 1.0 - random.uniform();
+      const double other = 1.0 / (1.0 + std::exp(logit));
+      const double softplus = std::max(logit, 0.0) + std::log1p(std::exp(-std::abs(logit)));
+      const double size = softplus + std::log((1.0 - w) + w * other) - std::log(w);
+      const double relaxed = std::tanh(size / (2.0 * temperature));
+      gradient[k] +=
+          static_cast<float>(d_executed[k] * (1.0 - relaxed * relaxed) / (2.0 * temperature));
+    }
+  }
+
+  void expectation_gradient(std::span<const float> parameters, std::span<const float> values,
+                            std::span<float> gradient) const override {
+    for_each_probability(parameters, [&](std::size_t k, float p, float q, std::size_t) {
+      gradient[k] += p * q * (values[2 * k + 1] - values[2 * k]);
+    });
+  }
+
+  bool natural(std::span<const float> parameters, std::span<float> out) const override {
+    std::ranges::copy(parameters, out.begin());
+    return true;
+  }
+  bool from_natural(std::span<const float> natural, std::span<float> parameters) const override {
+    std::ranges::copy(natural, parameters.begin());
+    return true;
   }
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "backends/dense/kernels.h"
@@ -46,6 +47,12 @@ class Categorical final : public Distribution {
                                    parameters.begin());
   }
 
+  void mean(std::span<const float> parameters, std::span<float> action) const override {
+    mode(parameters, action);
+  }
+
+  int values_per_dimension() const override { return k_; }
+
   void log_prob(std::span<const float> parameters, std::span<const float> actions,
                 std::span<float> out) const override {
     for_each_row(parameters, [&](std::size_t i, const float* log_p, const float*) {
@@ -79,6 +86,8 @@ class Categorical final : public Distribution {
     });
   }
 
+  EntropyRange entropy_range() const override { return {0.0, std::log(k_)}; }
+
   // KL = Σ_k p_k·(log p_k − log q_k).
   void kl(std::span<const float> p, std::span<const float> q, std::span<float> out) const override {
     for_each_pair(
@@ -104,6 +113,37 @@ class Categorical final : public Distribution {
                         gradient_q[i * k_ + k] += weights[i] * (q_row[k] - p_row[k]);
                     }
                   });
+  }
+
+  bool has(Estimator estimator) const override {
+    switch (estimator) {
+      case Estimator::kLocal:
+      case Estimator::kScore:
+        return true;
+      case Estimator::kEnum:
+        return enumerable();
+      default:
+        return false;  // an index has no slope
+    }
+  }
+
+  // ∂/∂l_k = π_k·(v_k − Σ_j π_j·v_j).
+  void expectation_gradient(std::span<const float> parameters, std::span<const float> values,
+                            std::span<float> gradient) const override {
+    for_each_row(parameters, [&](std::size_t i, const float*, const float* p) {
+      const float* const v = values.data() + i * k_;
+      const float mean = std::inner_product(v, v + k_, p, 0.0f);
+      for (int k = 0; k < k_; ++k) gradient[i * k_ + k] += p[k] * (v[k] - mean);
+    });
+  }
+
+  bool natural(std::span<const float> parameters, std::span<float> out) const override {
+    std::ranges::copy(parameters, out.begin());
+    return true;
+  }
+  bool from_natural(std::span<const float> natural, std::span<float> parameters) const override {
+    std::ranges::copy(natural, parameters.begin());
+    return true;
   }
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {

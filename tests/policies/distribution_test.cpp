@@ -86,6 +86,8 @@ void check_gradients(const Distribution& d, const Floats& p, const Floats& q,
 TEST_CASE("analytic gradients agree with finite differences") {
   check_gradients(*make_gaussian(2), {0.3f, -0.8f, -0.5f, 0.2f}, {-0.1f, 0.4f, 0.1f, -0.3f},
                   {0.9f, -1.7f});
+  check_gradients(*make_squashed_gaussian(2), {0.3f, -0.8f, -0.5f, 0.2f},
+                  {-0.1f, 0.4f, 0.1f, -0.3f}, {0.9f, -1.7f});
   check_gradients(*make_bernoulli(3), {0.5f, -1.0f, 3.0f}, {-1.0f, 0.2f, 2.0f},
                   {1.0f, 1.0f, -1.0f});
   check_gradients(*make_categorical(4), {0.5f, -1.0f, 2.0f, 0.1f}, {0.0f, 0.3f, -0.7f, 1.0f},
@@ -138,6 +140,36 @@ TEST_CASE("gaussian agrees with numerical integration of its density") {
   }
   CHECK(entropy(*d, p) == Approx(h).epsilon(1e-5));
   CHECK(kl(*d, p, q) == Approx(divergence).epsilon(1e-5));
+}
+
+TEST_CASE("a squashed gaussian agrees with numerical integration over its executed action") {
+  const auto d = make_squashed_gaussian(1);
+  for (const Floats& p : {Floats{0.4f, -0.7f}, Floats{-1.5f, 0.3f}, Floats{0.2f, 1.0f}}) {
+    const double mean = p[0];
+    const double std = std::exp(static_cast<double>(p[1]));
+    // Over u, since the density of the executed action has spikes at ±1.
+    double total = 0.0;
+    double h = 0.0;
+    double first = 0.0;
+    const double du = 1e-3;
+    for (double u = mean - 9.0 * std; u < mean + 9.0 * std; u += du) {
+      const double z = (u - mean) / std;
+      const double p_u = std::exp(-0.5 * z * z) / (std * std::sqrt(2.0 * std::numbers::pi));
+      // 1 − tanh²u = 1/cosh²u.
+      const double log_p = std::log(p_u) + 2.0 * std::log(std::cosh(u));
+      total += p_u * du;
+      h -= p_u * log_p * du;
+      first += p_u * std::tanh(u) * du;
+      if (std::abs(std::fmod(std::abs(u), 1.0)) < du) {
+        CHECK(log_prob(*d, p, {static_cast<float>(u)}) == Approx(log_p).margin(1e-3));
+      }
+    }
+    CHECK(total == Approx(1.0).margin(1e-9));
+    CHECK(entropy(*d, p) == Approx(h).margin(1e-5));
+    Floats m(1);
+    d->mean(p, m);
+    CHECK(m[0] == Approx(first).margin(1e-5));
+  }
 }
 
 TEST_CASE("categorical agrees with sums over its outcomes") {
@@ -228,6 +260,16 @@ TEST_CASE("boundary mass has its closed forms") {
   CHECK(mass[0] == Approx(0.317311).margin(1e-6));  // 2·(1 − Φ(1))
   make_gaussian(1)->boundary_mass(standard, 0.5, mass);
   CHECK(mass[0] == Approx(0.617075).margin(1e-6));  // 2·(1 − Φ(½))
+  // Figures of the bang-bang paper's card.
+  make_squashed_gaussian(1)->boundary_mass(standard, 0.05, mass);
+  CHECK(mass[0] == Approx(0.066984).margin(1e-6));
+  make_squashed_gaussian(1)->boundary_mass(standard, 0.01, mass);
+  CHECK(mass[0] == Approx(0.008129).margin(1e-6));
+  const Floats far = {3.0f, 0.0f};
+  make_squashed_gaussian(1)->boundary_mass(far, 0.05, mass);
+  CHECK(mass[0] == Approx(0.878641).margin(1e-6));
+  make_squashed_gaussian(1)->boundary_mass(far, 0.01, mass);
+  CHECK(mass[0] == Approx(0.638086).margin(1e-6));
   const Floats logit = {0.3f};
   make_bernoulli(1)->boundary_mass(logit, 0.01, mass);
   CHECK(mass[0] == Approx(1.0).margin(1e-12));
