@@ -25,6 +25,8 @@ class Learner {
   /// Learns from that rollout. Returns named measurements, always the same names in the same order,
   /// which stay valid until the next call.
   virtual const MetricValues& update() = 0;
+  /// Whether the last update() has new measurements: a learner of many small updates sums them up.
+  virtual bool reports() const { return true; }
 
   virtual Runtime& runtime() = 0;
   /// Environment steps that have been learned from. A learner that collects ahead has taken more.

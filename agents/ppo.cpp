@@ -67,8 +67,7 @@ struct Ppo::Sums {
 /// One piece of a minibatch: its rows gathered, its scratch and its share of the gradient.
 struct Ppo::Slice {
   Slice(int max_rows, const ActorCritic& policy)
-      : workspace(policy.make_workspace(max_rows, /*gradients=*/true)),
-        gradients(policy.parameter_count()) {
+      : workspace(policy.make_workspace(max_rows, /*gradients=*/true)) {
     const auto rows = static_cast<std::size_t>(max_rows);
     const Distribution& d = policy.distribution();
     observations.resize(rows * policy.observation_size());
@@ -83,7 +82,6 @@ struct Ppo::Slice {
   }
 
   std::unique_ptr<ActorCritic::Workspace> workspace;
-  AlignedFloats gradients;
   std::vector<float> observations;
   std::vector<float> actions;
   std::vector<float> old_distribution;
@@ -98,7 +96,6 @@ struct Ppo::Slice {
   std::vector<float> kls;
   std::vector<float> weights;
   Sums sums;
-  double squares = 0.0;  // ‖·‖² of this piece of the summed gradient
 };
 
 Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& environments,
@@ -110,14 +107,14 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
       total_steps_(total_steps),
       runtime_(runtime, environments, seed, config.gamma, policy, pool),
       parameters_(policy.parameter_count()),
-      gradients_(policy.parameter_count()),
-      optimizer_(config.optimizer, policy.parameter_count()),
+      optimizer_(config.optimizer, policy.parameter_count(),
+                 static_cast<int>(std::min(config.slices, config.minibatch))),
       minibatch_stream_(stream_key(seed, Stream::kMinibatches)) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
                     parameters_.begin());
-  const auto slices = std::min(config.slices, config.minibatch);
+  const int slices = optimizer_.slices();
   const int rows = static_cast<int>((config.minibatch + slices - 1) / slices);
-  for (std::int64_t i = 0; i < slices; ++i) {
+  for (int i = 0; i < slices; ++i) {
     slices_.push_back(std::make_unique<Slice>(rows, policy));
   }
 }
@@ -263,48 +260,23 @@ Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, Thread
   pool.parallel_for(pieces, [&](int i) {
     const int begin = std::min(i * size, count);
     const int end = std::min(begin + size, count);
-    run_slice(*slices_[i], rows.subspan(begin, static_cast<std::size_t>(end - begin)), count);
+    run_slice(i, rows.subspan(begin, static_cast<std::size_t>(end - begin)), count);
   });
 
-  // The parameters are shared out too, in ranges of whole cache lines.
-  const std::size_t part = (parameters_.size() + 16 * pieces - 1) / (16 * pieces) * 16;
-  const auto range = [&](int i) {
-    const std::size_t begin = std::min(i * part, parameters_.size());
-    return std::pair(begin, std::min(part, parameters_.size() - begin));
-  };
-  pool.parallel_for(pieces, [&](int i) {
-    const auto [begin, length] = range(i);
-    const auto sum = std::span(gradients_).subspan(begin, length);
-    std::ranges::copy(std::span(slices_[0]->gradients).subspan(begin, length), sum.begin());
-    for (int k = 1; k < pieces; ++k) {
-      kernels::add(std::span(slices_[k]->gradients).subspan(begin, length), sum);
-    }
-    slices_[i]->squares = kernels::sum_of_squares(sum);
-  });
   Sums sums;
-  double squares = 0.0;
-  for (const auto& slice : slices_) {
-    sums.add(slice->sums);
-    squares += slice->squares;
-  }
-  const double norm = std::sqrt(squares);
-  if (!std::isfinite(norm)) {
+  for (const auto& slice : slices_) sums.add(slice->sums);
+  sums.gradient_norm = optimizer_.step(parameters_, learning_rate, config_.max_gradient_norm, pool);
+  if (!std::isfinite(sums.gradient_norm)) {
     throw Error("ppo: the gradient at step " + std::to_string(steps_) +
                 " is not finite; a smaller ppo.learning_rate may help");
   }
-  const bool clip = config_.max_gradient_norm > 0.0 && norm > config_.max_gradient_norm;
-  const float scale = clip ? static_cast<float>(config_.max_gradient_norm / norm) : 1.0f;
-  optimizer_.begin_step();
-  pool.parallel_for(pieces, [&](int i) {
-    const auto [begin, length] = range(i);
-    optimizer_.step_part(parameters_, gradients_, begin, length, learning_rate, scale);
-  });
-  sums.gradient_norm = norm;
   sums.steps = 1.0;
   return sums;
 }
 
-void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
+void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
+  Slice& s = *slices_[static_cast<std::size_t>(index)];
+  const std::span<float> gradients = optimizer_.gradient(index);
   const RolloutBuffer& buffer = rollout_;
   const Distribution& distribution = policy_.distribution();
   const int o = policy_.observation_size();
@@ -313,7 +285,7 @@ void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
   const auto n = rows.size();
   s.sums = Sums{};
   s.sums.rows = static_cast<double>(n);
-  std::fill(s.gradients.begin(), s.gradients.end(), 0.0f);
+  std::ranges::fill(gradients, 0.0f);
   if (n == 0) return;
 
   const auto gather = [&](const std::vector<float>& from, int width, std::vector<float>& to) {
@@ -388,7 +360,7 @@ void Ppo::run_slice(Slice& s, std::span<const int> rows, int minibatch) {
     distribution.entropy_gradient(parameters, weights, d_distribution);
   }
   policy_.backward(parameters_, s.observations.data(), static_cast<int>(n), s.d_distribution.data(),
-                   s.d_values.data(), s.gradients, *s.workspace);
+                   s.d_values.data(), gradients, *s.workspace);
 }
 
 namespace {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agents/learner.h"
-#include "backends/dense/optimizer.h"
+#include "agents/sliced_optimizer.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
 
@@ -76,7 +76,7 @@ class Ppo final : public Learner {
   void learn(ThreadPool& pool);
   /// One gradient step on the rows indices_[first, first + count). Returns its measurements.
   Sums step_minibatch(int first, int count, double learning_rate, ThreadPool& pool);
-  void run_slice(Slice& slice, std::span<const int> rows, int minibatch);
+  void run_slice(int index, std::span<const int> rows, int minibatch);
 
   PpoConfig config_;
   bool overlap_;
@@ -88,8 +88,7 @@ class Ppo final : public Learner {
   Runtime runtime_;
   AlignedFloats parameters_;
   AlignedFloats acting_parameters_;  // overlap: those of the rollout that is being collected
-  AlignedFloats gradients_;
-  Optimizer optimizer_;
+  SlicedOptimizer optimizer_;
   RandomStream minibatch_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   RolloutBuffer rollout_;

@@ -224,6 +224,7 @@ void Runtime::store_step(Shard& shard, int t) {
 
 // Values are not needed to act, so they are computed after the rollout, in large products.
 void Runtime::evaluate(Shard& shard) {
+  if (!policy_.has_value()) return;
   const auto values = [&](const float* observations, int rows, float* out) {
     policy_.value(parameters_, observations, rows, out, *shard.workspace);
   };
@@ -235,11 +236,7 @@ void Runtime::evaluate(Shard& shard) {
       const auto block = raw.subspan(static_cast<std::size_t>(first) * observation_size_,
                                      static_cast<std::size_t>(count) * observation_size_);
       const auto normalized = std::span(shard.normalized).first(block.size());
-      if (config_.normalize_observations) {
-        observation_normalizer_.normalize(block, normalized);
-      } else {
-        std::copy(block.begin(), block.end(), normalized.begin());
-      }
+      normalize(block, normalized);
       values(normalized.data(), count, shard.values.data());
       f(first, std::span<const float>(shard.values).first(static_cast<std::size_t>(count)));
     }
@@ -273,6 +270,30 @@ void Runtime::evaluate(Shard& shard) {
     for (std::size_t k = 0; k < v.size(); ++k)
       buffer_.next_values[shard.ended_rows[first + k]] = v[k];
   });
+}
+
+void Runtime::normalize(std::span<const float> raw, std::span<float> out) const {
+  if (config_.normalize_observations) {
+    observation_normalizer_.normalize(raw, out);
+  } else {
+    std::ranges::copy(raw, out.begin());
+  }
+}
+
+std::span<const float> Runtime::observation(int env) const {
+  return std::as_const(environments_)
+      .observations()
+      .subspan(static_cast<std::size_t>(env) * observation_size_, observation_size_);
+}
+
+std::span<const float> Runtime::final_observation(int row) const {
+  for (const auto& shard : shards_) {
+    const auto place = std::ranges::find(shard->ended_rows, row);
+    if (place == shard->ended_rows.end()) continue;
+    const auto i = static_cast<std::size_t>(place - shard->ended_rows.begin());
+    return std::span(shard->ended_observations).subspan(i * observation_size_, observation_size_);
+  }
+  throw Error("no episode ended at row " + std::to_string(row) + " of the rollout");
 }
 
 void Runtime::attach(RolloutLogger& logger) {

@@ -63,6 +63,13 @@ class Runtime {
   std::int64_t steps() const { return steps_; }
   int envs() const { return environments_.size(); }
 
+  /// An observation [obs] as the environment gives it → as the policy sees it.
+  void normalize(std::span<const float> raw, std::span<float> out) const;
+  /// Where environment `env` stands, as the environment gives it.
+  std::span<const float> observation(int env) const;
+  /// The final observation of the episode that ended at `row` of the last rollout.
+  std::span<const float> final_observation(int row) const;
+
   /// Logs rollouts from here on. `logger` outlives the runtime. To be called before the first
   /// collect, or after load with a logger that continues from the same checkpoint.
   void attach(RolloutLogger& logger);

@@ -14,6 +14,8 @@ enum class Stream : std::uint64_t {
   kActions = 0xC057A7E002,
   kMinibatches = 0xC057A7E003,
   kEvaluation = 0xC057A7E004,
+  kReplay = 0xC057A7E005,
+  kUpdateActions = 0xC057A7E006,
 };
 
 inline std::uint64_t stream_key(std::uint64_t seed, Stream stream, std::uint64_t index = 0) {

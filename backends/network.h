@@ -43,7 +43,8 @@ class Network {
                        Tape& tape) const = 0;
 
   /// After a `forward` of the same rows on the same tape: adds dL/dparameters to `gradients`
-  /// [parameter_count] and, where `dx` [rows, inputs] is not null, writes dL/dx.
+  /// [parameter_count, or empty: they are not computed] and, where `dx` [rows, inputs] is not null,
+  /// writes dL/dx.
   virtual void backward(std::span<const float> parameters, const float* x, const float* dy,
                         int rows, std::span<float> gradients, float* dx, Tape& tape) const = 0;
 };

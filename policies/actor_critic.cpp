@@ -6,7 +6,8 @@ namespace costate {
 
 void PolicyConfig::describe(Options& options) {
   options.add("policy", head, distribution_names(),
-              "action distribution; auto: categorical for discrete actions, gaussian for boxes");
+              "action distribution; auto: categorical for discrete actions, for boxes gaussian, or "
+              "squashed with a learner that has no state value");
   options.add("network.hidden", hidden, Range::between(1, 65536), "widths of the hidden layers");
   options.add("network.activation", activation, activation_names(), "after each hidden layer");
   options.add("network.layer_norm", layer_norm,
@@ -23,11 +24,23 @@ void PolicyConfig::describe(Options& options) {
               "gaussian, squashed: whether the network also gives the log standard deviation");
 }
 
+namespace {
+
+/// A learner without a state value goes by Q(s, a), which is to know what is executed: there a box
+/// gets the squashed Gaussian.
+std::string head_for(const PolicyConfig& config, const Space& action) {
+  const bool squash = !config.value && action.kind == Space::Kind::kBox && action.bounded();
+  return config.head == "auto" && squash ? "squashed" : config.head;
+}
+
+}  // namespace
+
 ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
-    : distribution_(make_distribution(config.head, spec.action)),
+    : distribution_(make_distribution(head_for(config, spec.action), spec.action)),
       action_map_(spec.action),
-      initial_log_std_(config.log_std) {
-  const bool shared = config.trunk == "shared";
+      initial_log_std_(config.log_std),
+      has_value_(config.value) {
+  const bool shared = has_value_ && config.trunk == "shared";
   free_parameters_ = config.state_dependent_std ? 0 : distribution_->shareable_parameters();
   network_outputs_ = distribution_->parameter_size() - free_parameters_;
 
@@ -38,7 +51,7 @@ ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
                   config.layer_norm};
   actor_ = make_mlp(actor_shape_, config.network);
   parameter_count_ = actor_->parameter_count();
-  if (!shared) {
+  if (has_value_ && !shared) {
     critic_shape_ = {inputs, hidden, 1, activation, config.layer_norm};
     critic_ = make_mlp(critic_shape_, config.network);
     critic_start_ = (parameter_count_ + 15) / 16 * 16;
@@ -57,7 +70,7 @@ std::vector<float> ActorCritic::initial_parameters(std::uint64_t seed) const {
   std::vector<float> parameters(parameter_count_);
   const std::span<float> all(parameters);
   std::vector<float> gains(actor_->outputs(), 0.01f);
-  if (!critic_) gains.back() = 1.0f;
+  if (has_value_ && !critic_) gains.back() = 1.0f;
   initialise_orthogonal(actor_shape_, gains, random, actor_part(all));
   if (critic_) {
     const float gain = 1.0f;
@@ -115,7 +128,7 @@ void ActorCritic::backward(std::span<const float> parameters, const float* obser
   float* row = workspace.d_outputs.data();
   for (int i = 0; i < rows; ++i, row += outputs) {
     std::copy_n(d_distribution, network_outputs_, row);
-    if (!critic_) row[network_outputs_] = d_values[i];
+    if (has_value_ && !critic_) row[network_outputs_] = d_values[i];
     for (int k = 0; k < free_parameters_; ++k) {
       d_log_std[k] += d_distribution[network_outputs_ + k];
     }

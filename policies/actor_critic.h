@@ -1,4 +1,5 @@
-// A policy and its value function: perceptrons below, an action distribution and a value on top.
+// A policy and, for learners that want one, its value function: perceptrons below, an action
+// distribution and a value on top.
 //
 // Like a Network, an ActorCritic holds no parameters; they come in as one flat block, laid out as
 // [actor (with the value as one more output where the trunk is shared), critic (separate trunk
@@ -30,6 +31,7 @@ struct PolicyConfig {
   bool layer_norm = false;
   double log_std = 0.0;
   bool state_dependent_std = false;
+  bool value = true;  ///< whether there is a value function: decided by the learner, no key
 
   void describe(Options& options);
 };
@@ -62,6 +64,8 @@ class ActorCritic {
   /// For passes of up to `max_rows` rows; without `gradients`, `backward` must not be called.
   std::unique_ptr<Workspace> make_workspace(int max_rows, bool gradients) const;
 
+  bool has_value() const { return has_value_; }
+
   /// Distribution parameters [rows, P] of observations [rows, obs].
   void policy(std::span<const float> parameters, const float* observations, int rows,
               float* distribution, Workspace& workspace) const;
@@ -71,8 +75,8 @@ class ActorCritic {
   /// Both at once, remembering what `backward` needs.
   void forward(std::span<const float> parameters, const float* observations, int rows,
                float* distribution, float* values, Workspace& workspace) const;
-  /// After `forward` of the same rows: adds to `gradients` [parameter_count] what
-  /// dL/ddistribution [rows, P] and dL/dvalues [rows] imply.
+  /// After `forward` or, without a value, `policy` of the same rows: adds to `gradients`
+  /// [parameter_count] what dL/ddistribution [rows, P] and dL/dvalues [rows] imply.
   void backward(std::span<const float> parameters, const float* observations, int rows,
                 const float* d_distribution, const float* d_values, std::span<float> gradients,
                 Workspace& workspace) const;
@@ -91,7 +95,7 @@ class ActorCritic {
   std::unique_ptr<Distribution> distribution_;
   ActionMap action_map_;
   std::unique_ptr<Network> actor_;
-  std::unique_ptr<Network> critic_;  // null where the trunk is shared
+  std::unique_ptr<Network> critic_;  // null where the trunk is shared, or there is no value
   MlpShape actor_shape_;
   MlpShape critic_shape_;  // where there is a critic
   int network_outputs_;    // how many of the P distribution parameters the network gives
@@ -99,6 +103,7 @@ class ActorCritic {
   double initial_log_std_;
   std::size_t critic_start_ = 0;
   std::size_t parameter_count_;
+  bool has_value_;
 };
 
 }  // namespace costate

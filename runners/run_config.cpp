@@ -1,5 +1,7 @@
 #include "runners/run_config.h"
 
+#include <utility>
+
 #include "envs/assets.h"
 #include "envs/env_config.h"
 #include "envs/error.h"
@@ -24,29 +26,54 @@ std::vector<Assignment> read_toml(const fs::path& file) {
   return parse_toml(read_text(file), file.string());
 }
 
-/// Takes the last of the "env" keys out of `values` and makes it the configuration's environment,
-/// which decides what other keys there are. The others go.
-void take_env(std::vector<Assignment>& values, RunConfig& config) {
-  std::optional<Assignment> env;
+/// Leaves of the assignments to `key` only the last one, in front of all others, and returns its
+/// value, one of `choices` (none: any); `otherwise` where there is none.
+std::string take_last(std::vector<Assignment>& values, const std::string& key,
+                      const std::vector<std::string>& choices, std::string otherwise) {
+  std::optional<Assignment> last;
   for (const Assignment& value : values) {
-    if (value.key == "env") env = value;
+    if (value.key == key) last = value;
   }
-  if (!env) return;
-  std::erase_if(values, [](const Assignment& value) { return value.key == "env"; });
-  std::string id;
+  if (!last) return otherwise;
+  std::erase_if(values, [&](const Assignment& value) { return value.key == key; });
   Options table;
-  table.add("env", id, {}, "");
-  table.set({*env});
-  config.env = EnvConfig(id);
-  values.insert(values.begin(), *env);
+  table.add(key, otherwise, choices, "");
+  table.set({*last});
+  values.insert(values.begin(), *last);
+  return otherwise;
+}
+
+/// The environment and the learner that `values` name: they decide what other keys there are.
+void take_parts(std::vector<Assignment>& values, RunConfig& config) {
+  const std::string env = take_last(values, "env", {}, "");
+  if (!env.empty()) config.env = EnvConfig(env);
+  config.set_learner(take_last(values, "algo", RunConfig::learners(), config.algo));
 }
 
 }  // namespace
 
+const std::vector<std::string>& RunConfig::learners() {
+  static const std::vector<std::string> names = {"ppo", "sac"};
+  return names;
+}
+
+void RunConfig::set_learner(const std::string& name) {
+  algo = name;
+  policy.value = name == "ppo";
+}
+
+void RunConfig::describe_learner(Options& table) {
+  if (algo == "sac") {
+    sac.describe(table);
+  } else {
+    ppo.describe(table);
+  }
+}
+
 Options RunConfig::options() {
   Options table;
   table.add("env", env.id(), "environment id; `costate envs list` shows all");
-  table.add("algo", algo, {"ppo"}, "learner");
+  table.add("algo", std::as_const(algo), "learner: ppo or sac");
   table.add("seed", seed, Range::between(0, 9.0e15), "of every random stream of the run");
   table.add("steps", steps, Range::at_least(1), "environment steps in all");
   table.add("threads", threads, Range::between(0, 1024), "worker threads; 0: one per core");
@@ -58,7 +85,7 @@ Options RunConfig::options() {
   table.only_runtime();
   policy.describe(table);
   runtime.describe(table);
-  ppo.describe(table);
+  describe_learner(table);
   rollouts.describe(table);
   table.set_prefix("environment.");
   env.describe(table);
@@ -73,7 +100,7 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   values.insert(values.end(), assignments.begin(), assignments.end());
 
   RunConfig config;
-  take_env(values, config);
+  take_parts(values, config);
   if (config.env.empty()) {
     throw UsageError("no environment: give --env ID (`costate envs list` shows all)");
   }
@@ -81,7 +108,7 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   // Lives on for a while, so that the environment below does not compile its model once more.
   const auto by_default = config.env.make();
   for (const std::string& name : {config.env.id(), by_default->spec().family}) {
-    if (const auto shipped = find_data("configs/" + name + ".toml")) {
+    if (const auto shipped = find_data("configs/" + config.algo + "/" + name + ".toml")) {
       table.set(read_toml(*shipped));
       break;
     }
@@ -112,7 +139,7 @@ RunConfig parse_config(const std::string& toml, const std::string& source,
   std::vector<Assignment> values = parse_toml(toml, source);
   values.insert(values.end(), assignments.begin(), assignments.end());
   RunConfig config;
-  take_env(values, config);
+  take_parts(values, config);
   Options table = config.options();
   table.set(values);
   return config;

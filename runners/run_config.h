@@ -1,8 +1,8 @@
 // The configuration of a training run, and where its values come from.
 //
 // Defaults in the code ← the shipped file of the environment ← --config FILE ← the command line.
-// The shipped file is configs/<environment id>.toml, or else configs/<family>.toml; it holds only
-// what differs from the defaults.
+// The shipped file is configs/<learner>/<environment id>.toml, or else configs/<learner>/
+// <family>.toml; it holds only what differs from the defaults.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "agents/ppo.h"
 #include "agents/rollout_logger.h"
 #include "agents/runtime.h"
+#include "agents/sac.h"
 #include "envs/env_config.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
@@ -32,10 +33,17 @@ struct RunConfig {
   PolicyConfig policy;
   RuntimeConfig runtime;
   PpoConfig ppo;
+  SacConfig sac;
   RolloutLogConfig rollouts;
 
-  /// The table of all keys, those of the environment among them. It points into this object. The
-  /// environment itself cannot be changed through it.
+  /// The names that `algo` can have.
+  static const std::vector<std::string>& learners();
+  /// Takes `name`, one of learners(), as the learner, which decides what other keys there are.
+  void set_learner(const std::string& name);
+  /// Adds the keys of the learner.
+  void describe_learner(Options& table);
+  /// The table of all keys, those of the environment and the learner among them. It points into
+  /// this object. Neither the environment nor the learner can be changed through it.
   Options options();
 };
 

@@ -24,7 +24,7 @@ struct Flag {
 };
 constexpr Flag kFlags[] = {
     {"--env", "env", "environment id, such as HalfCheetah-v5"},
-    {"--algo", "algo", "learner: ppo"},
+    {"--algo", "algo", "learner: ppo or sac"},
     {"--policy", "policy", "action distribution: auto, gaussian, bernoulli or categorical"},
     {"--network", "network.kind", "who computes the networks: auto, dense or torch"},
     {"--seed", "seed", "seed of every random stream"},
@@ -93,10 +93,20 @@ int run(int argc, char** argv) {
                "print the configuration and where each value comes from");
   resume_option->excludes(run_option)->excludes(config_option);
   RunConfig defaults;
-  app.footer(
+  std::string help =
       "Configuration: defaults <- the environment's shipped file <- --config <- flags and "
       "--set.\n\n" +
-      defaults.options().help());
+      defaults.options().help();
+  for (const std::string& learner : RunConfig::learners()) {
+    if (learner == defaults.algo) continue;
+    RunConfig other;
+    other.set_learner(learner);
+    Options table;
+    other.describe_learner(table);
+    help += "\nWith --algo " + learner + ", in place of the keys of " + defaults.algo + ":\n\n" +
+            table.help();
+  }
+  app.footer(help);
   if (!parse_command_line(app, argc, argv)) return 0;
 
   std::vector<Assignment> assignments;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agents/ppo.h"
+#include "agents/sac.h"
 #include "backends/math_threads.h"
 #include "envs/error.h"
 #include "logs/atomic_file.h"
@@ -83,7 +84,10 @@ void make_folder(const fs::path& folder) {
 
 std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& environments,
                                       const ActorCritic& policy, ThreadPool& pool) {
-  // The configuration admits no other `algo` yet.
+  if (config.algo == "sac") {
+    return std::make_unique<Sac>(config.sac, config.policy, config.runtime, environments, policy,
+                                 static_cast<std::uint64_t>(config.seed), config.steps, pool);
+  }
   return std::make_unique<Ppo>(config.ppo, config.runtime, environments, policy,
                                static_cast<std::uint64_t>(config.seed), config.steps, pool);
 }
@@ -139,9 +143,12 @@ class Training {
     MetricRow row;
     while (!learner_->done() && !stop_requested) {
       learner_->collect();
-      row.values = learner_->update();
+      const MetricValues& values = learner_->update();
       row.step = learner_->steps();
-      for (const auto& sink : metrics_) sink->write(row);
+      if (learner_->reports()) {
+        row.values = values;
+        for (const auto& sink : metrics_) sink->write(row);
+      }
       progress.update({row.step, config_.steps, rate(), runtime.statistics().return_mean_100()});
       background_.check();
       // One that is still being written when the next is due delays it.

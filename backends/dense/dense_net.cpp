@@ -144,14 +144,18 @@ void DenseNet::forward(std::span<const float> parameters, const float* x, int ro
 void DenseNet::backward(std::span<const float> parameters, const float* x, const float* dy,
                         int rows, std::span<float> gradients, float* dx, Tape& tape) const {
   auto& t = static_cast<DenseTape&>(tape);
+  const bool wanted = !gradients.empty();
   for (int i = shape_.layers() - 1; i >= 0; --i) {
     const int in = shape_.layer_inputs(i);
     const int out = shape_.layer_outputs(i);
     const std::size_t count = shape_.layer_parameters(i);
     const auto p = layer_parameters(shape_, i, parameters.last(count));
-    const auto g = layer_parameters(shape_, i, gradients.last(count));
     parameters = parameters.first(parameters.size() - count);
-    gradients = gradients.first(gradients.size() - count);
+    LayerParameters<float> g;
+    if (wanted) {
+      g = layer_parameters(shape_, i, gradients.last(count));
+      gradients = gradients.first(gradients.size() - count);
+    }
 
     if (i + 1 < shape_.layers()) {  // dy is t.gradient, dL/d(what φ gave)
       const DenseTape::Layer& layer = t.layers[i];
@@ -164,9 +168,11 @@ void DenseNet::backward(std::span<const float> parameters, const float* x, const
                                      g.gain, g.shift);
       }
     }
-    kernels::add_column_sums(dy, rows, g.bias);
-    const float* const input = i == 0 ? x : t.layers[i - 1].y.data();
-    matmul::add_weight_gradient(input, dy, rows, in, out, g.weights.data());
+    if (wanted) {
+      kernels::add_column_sums(dy, rows, g.bias);
+      const float* const input = i == 0 ? x : t.layers[i - 1].y.data();
+      matmul::add_weight_gradient(input, dy, rows, in, out, g.weights.data());
+    }
 
     float* const below = i == 0 ? dx : t.below.data();
     if (below == nullptr) return;

@@ -110,6 +110,10 @@ COSTATE_CLONES void add(std::span<const float> x, std::span<float> sum) {
   map(x, sum, [](float a, float b) { return a + b; });
 }
 
+COSTATE_CLONES void approach(std::span<const float> x, float rate, std::span<float> y) {
+  map(x, y, [rate](float a, float b) { return b + rate * (a - b); });
+}
+
 COSTATE_CLONES void exp(std::span<float> x) {
   map(x, [](float v) { return vector_math::exp(v); });
 }
@@ -170,11 +174,11 @@ COSTATE_CLONES void layer_norm_gradient(std::span<const float> gain, const float
   float* const ds = shift_gradient.data();
   const float share = 1.0f / static_cast<float>(columns);
   for (int row = 0; row < rows; ++row, d += columns, normalized += columns) {
-    for (std::size_t j = 0; j < columns; ++j) {
+    for (std::size_t j = 0; j < gain_gradient.size(); ++j) {
       dg[j] += d[j] * normalized[j];
       ds[j] += d[j];
-      d[j] *= g[j];
     }
+    for (std::size_t j = 0; j < columns; ++j) d[j] *= g[j];
     const float mean = share * sum_of<float>(columns, [d](std::size_t j) { return d[j]; });
     const float slope = share * sum_of<float>(columns, [d, normalized](std::size_t j) {
                           return d[j] * normalized[j];

@@ -30,6 +30,8 @@ void fill_rows(std::span<const float> bias, int rows, float* y);
 void add_column_sums(const float* y, int rows, std::span<float> sum);
 /// sum[i] += x[i].
 void add(std::span<const float> x, std::span<float> sum);
+/// y[i] ← y[i] + rate·(x[i] − y[i]).
+void approach(std::span<const float> x, float rate, std::span<float> y);
 /// x[i] ← exp(x[i]), log(x[i]), exp(x[i]) − 1, 1/(1 + exp(−x[i])), log(1 + exp(x[i])); see
 /// vector_math.h.
 void exp(std::span<float> x);
@@ -45,7 +47,7 @@ double sum_of_squares(std::span<const float> x);
 /// [rows, columns] and 1/√(variance + 1e-5) in `inverse_deviations` [rows].
 void layer_norm(std::span<const float> gain, std::span<const float> shift, int rows, float* z,
                 float* normalized, float* inverse_deviations);
-/// Adds dL/dgain and dL/dshift, and turns dL/d(its output), `d` [rows, columns], into dL/dz.
+/// Adds dL/dgain and dL/dshift (both may be empty: then not), and turns dL/d(its output), `d` [rows, columns], into dL/dz.
 void layer_norm_gradient(std::span<const float> gain, const float* normalized,
                          const float* inverse_deviations, int rows, float* d,
                          std::span<float> gain_gradient, std::span<float> shift_gradient);

@@ -64,11 +64,12 @@ void TorchNet::forward(std::span<const float> parameters, const float* x, int ro
 void TorchNet::backward(std::span<const float> /*parameters*/, const float* /*x*/, const float* dy,
                         int rows, std::span<float> gradients, float* dx, Tape& tape) const {
   auto& t = static_cast<TorchTape&>(tape);
-  std::vector<torch::Tensor> inputs = t.parameters;
+  std::vector<torch::Tensor> inputs;
+  if (!gradients.empty()) inputs = t.parameters;
   if (dx != nullptr) inputs.push_back(t.x);
   const auto result = torch::autograd::grad({t.y}, inputs, {view(dy, {rows, outputs_})});
   float* out = gradients.data();
-  for (std::size_t i = 0; i < t.parameters.size(); ++i) {
+  for (std::size_t i = 0; i < (gradients.empty() ? 0 : t.parameters.size()); ++i) {
     const torch::Tensor g = result[i].contiguous();
     const float* in = g.data_ptr<float>();
     out = std::transform(in, in + g.numel(), out, out, std::plus<float>());

@@ -29,6 +29,15 @@ for env in CartPole-v1 Hopper-v5; do
   done
 done
 
+sac=(--algo sac --env Pendulum-v1 --steps 1500 --envs 4 --quiet --log-rollouts all
+  --set runtime.shard=2 --set sac.slices=3 --set checkpoint_seconds=0.1)
+for threads in 1 2 4; do
+  check_run "sac trains with $threads threads" 0 train --threads $threads --run sac-$threads "${sac[@]}"
+done
+for threads in 2 4; do
+  check_same_results "sac: $threads threads as 1" sac-1 sac-$threads
+done
+
 run train --env CartPole-v1 --seed 2 --threads 1 --run seed-2 "${short[@]}"
 if cmp -s CartPole-v1-dense-off-1/metrics.csv seed-2/metrics.csv; then
   failed "another seed gives another result" "the metrics of seeds 1 and 2 are equal"

@@ -10,14 +10,15 @@ seed=${3:-$((SRANDOM % 32768))}
 RANDOM=$seed
 echo "$runs runs, moments from seed $seed"
 
-# Both write a checkpoint several times in their second or two of training. One of them collects
-# ahead, so that a rollout is part of the checkpoint.
-declare -A steps=([CartPole-v1]=65536 [Hopper-v5]=24576)
-declare -A overlap=([CartPole-v1]=false [Hopper-v5]=true)
+# All write a checkpoint several times in their second or two of training. One of them collects
+# ahead, so that a rollout is part of the checkpoint; of another the replay buffer is.
+declare -A steps=([CartPole-v1]=65536 [Hopper-v5]=24576 [Pendulum-v1]=6000)
+declare -A settings=([CartPole-v1]="--set ppo.rollout_steps=64"
+  [Hopper-v5]="--set ppo.rollout_steps=64 --set runtime.overlap=true"
+  [Pendulum-v1]="--algo sac --set sac.report_steps=100 --set sac.priority.enabled=true")
 start_command() { # ENV RUN
   command=("$runners/train" --env "$1" --steps "${steps[$1]}" --run "$2" --threads 1 --quiet
-    --log-rollouts all --set ppo.rollout_steps=64 --set checkpoint_seconds=0.1
-    --set runtime.overlap="${overlap[$1]}")
+    --log-rollouts all --set checkpoint_seconds=0.1 ${settings[$1]})
 }
 pause() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; } # a random time below $1 ms
 
@@ -45,8 +46,8 @@ done
 
 kills=0
 for ((i = 1; i <= runs; ++i)); do
-  env=CartPole-v1
-  ((i % 2 == 0)) && env=Hopper-v5
+  envs=(CartPole-v1 Hopper-v5 Pendulum-v1)
+  env=${envs[i % 3]}
   name=killed-$i
   start_command $env $name
   story=""
