@@ -1,0 +1,185 @@
+// What off-policy actor-critic learners share: environment steps go into a replay buffer,
+// minibatches come out of it, and critics are fitted to n-step returns
+//   y = Σ_k γᵏ r_k + γⁿ (1 − terminal)·V(s'),   loss ½ (Q_j(s, a) − y)²
+// with V from slowly following copies of the critics. What V is and how the policy improves is the
+// learner's own (Sac, Mpo).
+//
+// There is no separate phase of uniform actions: until `learning_starts` the initial policy acts,
+// which is broad.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agents/learner.h"
+#include "agents/replay_buffer.h"
+#include "agents/sliced_optimizer.h"
+#include "envs/options.h"
+#include "policies/actor_critic.h"
+#include "policies/critic.h"
+
+namespace costate {
+
+struct OffPolicyConfig {
+  OffPolicyConfig() { optimizer.epsilon = 1e-8; }
+
+  std::int64_t buffer = 1000000;
+  std::int64_t learning_starts = 1000;
+  std::int64_t rollout_steps = 1;
+  double updates_per_step = 1.0;
+  std::int64_t batch = 256;
+  std::int64_t slices = 2;
+  std::int64_t critics = 2;
+  std::int64_t n_step = 1;
+  double gamma = 0.99;
+  double learning_rate = 3e-4;
+  double critic_learning_rate = 3e-4;
+  bool anneal = false;
+  OptimizerConfig optimizer;
+  double max_gradient_norm = 0.0;
+  PriorityConfig priority;
+  std::int64_t report_steps = 1000;
+
+  /// Keys `<prefix>buffer`, ….
+  void describe(Options& options, const std::string& prefix);
+};
+
+class OffPolicy : public Learner {
+ public:
+  ~OffPolicy() override;
+
+  void collect() override;
+  const MetricValues& update() override;
+  bool reports() const override { return reports_; }
+  Runtime& runtime() override { return runtime_; }
+  std::int64_t steps() const override { return runtime_.steps(); }
+  bool done() const override;
+  void save(Checkpoint& checkpoint) const override;
+  void load(const Checkpoint& checkpoint) override;
+
+  std::span<const float> parameters() const { return parameters_; }
+  std::int64_t updates() const { return updates_; }
+
+ protected:
+  /// Sums over rows, divided by their number when reported.
+  struct Sums {
+    double critic_loss = 0.0;
+    double q = 0.0;
+    double target = 0.0;
+    double critic_rows = 0.0;
+    double policy_q = 0.0;
+    double entropy = 0.0;
+    double policy_rows = 0.0;
+    double critic_norm = 0.0;  // per gradient step
+    double critic_steps = 0.0;
+    double policy_norm = 0.0;
+    double policy_steps = 0.0;
+
+    void add(const Sums& other);
+  };
+
+  /// One piece of a minibatch: rows first … first + n − 1 and its scratch.
+  struct Slice {
+    Slice(int index, int first, int n, const ActorCritic& policy, const Critic& critic,
+          std::uint64_t seed);
+    /// The values of one critic, [n].
+    std::span<float> q_of(int k);
+
+    int index;
+    int first;
+    int n;
+    RandomStream random;
+    std::unique_ptr<ActorCritic::Workspace> actor;
+    Critic::Workspace critics;
+    std::vector<float> observations;       // [n, obs] as the policy sees them
+    std::vector<float> next_observations;  // [n, obs]
+    std::vector<float> raw_actions;        // [n, action]
+    std::vector<float> executed;           // [n, action]
+    std::vector<float> distribution;       // [n, P]
+    std::vector<float> d_distribution;     // [n, P]
+    std::vector<float> per_dimension;      // [n, D]
+    std::vector<float> inputs;             // [n, critic inputs]
+    std::vector<float> q;                  // [critics, n]
+    std::vector<float> dq;                 // [n] of one critic
+    std::vector<float> rewards;            // [n] and so on
+    std::vector<float> factors;
+    std::vector<float> targets;
+    std::vector<float> log_probs;
+    std::vector<float> values;
+    std::vector<float> weights;
+    Sums sums;
+  };
+
+  /// `prefix` names the learner in keys and messages: "sac.". `policy` has no value; it,
+  /// `environments` and `pool` outlive the learner, which takes `total_steps` environment steps
+  /// (rounded down to a multiple of the number of environments).
+  OffPolicy(const OffPolicyConfig& config, std::string prefix, const PolicyConfig& networks,
+            const RuntimeConfig& runtime, VectorEnv& environments, const ActorCritic& policy,
+            std::uint64_t seed, std::int64_t total_steps, ThreadPool& pool);
+
+  /// values [n] ← V of the slice's next_observations.
+  virtual void next_values(Slice& slice) = 0;
+  /// After a step of the critics: the policy's part, and what follows from both.
+  virtual void improve_policy() = 0;
+  /// Adds the learner's own measurements: always the same names.
+  virtual void measure(MetricValues& metrics) const = 0;
+
+  /// Samples actions for the slice's present distribution rows: raw, executed and log-probability.
+  void sample(Slice& slice);
+  /// Raw actions → executed ones.
+  void execute(Slice& slice);
+  /// Inputs of the critics for `observations` [n, obs] and the slice's executed actions.
+  void encode(Slice& slice, std::span<const float> observations);
+  /// values [n] ← min_j Q_j of the slice's inputs under `parameters`; slice.q keeps each.
+  void least(Slice& slice, std::span<const float> parameters);
+  /// The gradient step of the policy, from what the slices have added up.
+  void step_policy();
+  /// Calls work(slice) for every slice, on the pool.
+  template <class Work>
+  void for_slices(const Work& work) {
+    pool_.parallel_for(static_cast<int>(slices_.size()),
+                       [&](int i) { work(*slices_[static_cast<std::size_t>(i)]); });
+  }
+  double learning_rate(double initial) const;
+  std::int64_t batch() const { return config_.batch; }
+  const std::vector<std::unique_ptr<Slice>>& slices() const { return slices_; }
+
+  const ActorCritic& policy_;
+  const Distribution& distribution_;
+  Critic critic_;
+  ThreadPool& pool_;
+  AlignedFloats parameters_;
+  AlignedFloats critic_parameters_;
+  AlignedFloats target_parameters_;  // of the critics
+  SlicedOptimizer policy_optimizer_;
+
+ private:
+  /// One gradient step of the critics, then improve_policy().
+  void step();
+  void critic_slice(Slice& slice);
+  double check(double norm, const char* key) const;
+
+  OffPolicyConfig config_;
+  std::string prefix_;
+  std::int64_t total_steps_;
+  Runtime runtime_;
+  ReplayBuffer replay_;
+  RolloutBuffer rollout_;
+  SlicedOptimizer critic_optimizer_;
+  RandomStream draw_stream_;
+  std::vector<std::unique_ptr<Slice>> slices_;
+  std::vector<std::int64_t> slots_;  // [batch] of the present minibatch
+  std::vector<float> weights_;       // [batch]
+  std::vector<float> errors_;        // [batch] |y − Q|
+  double owed_ = 0.0;                // updates that the steps so far have earned, but not got
+  std::int64_t updates_ = 0;
+  std::int64_t reported_ = 0;  // steps at the last report
+  bool reports_ = false;
+  Sums sums_;  // since the last report
+  MetricValues metrics_;
+};
+
+}  // namespace costate
