@@ -22,6 +22,7 @@ void PolicyConfig::describe(Options& options) {
       "gaussian, squashed: initial log standard deviation, in half widths of the action box");
   options.add("network.state_dependent_std", state_dependent_std,
               "gaussian, squashed: whether the network also gives the log standard deviation");
+  distribution.describe(options);
 }
 
 namespace {
@@ -36,7 +37,8 @@ std::string head_for(const PolicyConfig& config, const Space& action) {
 }  // namespace
 
 ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
-    : distribution_(make_distribution(head_for(config, spec.action), spec.action)),
+    : distribution_(
+          make_distribution(head_for(config, spec.action), spec.action, config.distribution)),
       action_map_(spec.action),
       initial_log_std_(config.log_std),
       has_value_(config.value) {

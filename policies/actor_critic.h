@@ -31,6 +31,7 @@ struct PolicyConfig {
   bool layer_norm = false;
   double log_std = 0.0;
   bool state_dependent_std = false;
+  DistributionOptions distribution;
   bool value = true;  ///< whether there is a value function: decided by the learner, no key
 
   void describe(Options& options);

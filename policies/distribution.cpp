@@ -100,44 +100,99 @@ void Distribution::joint(std::span<const float> per_dimension, std::span<float> 
   }
 }
 
+namespace {
+
+enum class Needs { kDiscrete, kBox, kBoundedBox };
+
+struct Family {
+  const char* name;
+  Needs needs;
+  std::unique_ptr<Distribution> (*make)(const Space& action, const DistributionOptions& options);
+};
+
+// "auto" takes the first that fits.
+constexpr Family kFamilies[] = {
+    {"gaussian", Needs::kBox,
+     [](const Space& action, const DistributionOptions&) { return make_gaussian(action.size()); }},
+    {"squashed", Needs::kBoundedBox,
+     [](const Space& action, const DistributionOptions&) {
+       return make_squashed_gaussian(action.size());
+     }},
+    {"bernoulli", Needs::kBoundedBox,
+     [](const Space& action, const DistributionOptions&) { return make_bernoulli(action.size()); }},
+    {"ternary", Needs::kBoundedBox,
+     [](const Space& action, const DistributionOptions&) { return make_ternary(action.size()); }},
+    {"bins", Needs::kBoundedBox,
+     [](const Space& action, const DistributionOptions& options) {
+       return make_bins(action.size(), static_cast<int>(options.bins));
+     }},
+    {"categorical", Needs::kDiscrete,
+     [](const Space& action, const DistributionOptions&) {
+       return make_categorical(action.counts[0]);
+     }},
+};
+
+bool fits(Needs needs, const Space& action) {
+  switch (needs) {
+    case Needs::kDiscrete:
+      return action.kind == Space::Kind::kDiscrete;
+    case Needs::kBox:
+      return action.kind == Space::Kind::kBox;
+    case Needs::kBoundedBox:
+      return action.kind == Space::Kind::kBox && action.bounded();
+  }
+  return false;
+}
+
+std::string in_words(Needs needs) {
+  switch (needs) {
+    case Needs::kDiscrete:
+      return "a discrete action space";
+    case Needs::kBox:
+      return "a box of actions";
+    case Needs::kBoundedBox:
+      return "a bounded box of actions";
+  }
+  return {};
+}
+
+}  // namespace
+
+void DistributionOptions::describe(Options& options) {
+  options.add("distribution.bins", bins, Range::between(2, 101),
+              "bins: values that each dimension can take, evenly spaced over the action box");
+}
+
 const std::vector<std::string>& distribution_names() {
-  static const std::vector<std::string> names = {"auto", "gaussian", "squashed", "bernoulli",
-                                                 "categorical"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = {"auto"};
+    for (const Family& family : kFamilies) all.emplace_back(family.name);
+    return all;
+  }();
   return names;
 }
 
-std::unique_ptr<Distribution> make_distribution(const std::string& name, const Space& action) {
-  const bool box = action.kind == Space::Kind::kBox;
-  const bool discrete = action.kind == Space::Kind::kDiscrete;
-  if (!box && !discrete) {
+std::unique_ptr<Distribution> make_distribution(const std::string& name, const Space& action,
+                                                const DistributionOptions& options) {
+  if (name == "auto") {
+    for (const Family& family : kFamilies) {
+      if (fits(family.needs, action)) return family.make(action, options);
+    }
     throw UsageError("policy: no distribution for the action space " + action.to_string() +
                      ", expected a box or a discrete space");
   }
-  const auto needs = [&](bool fits, const std::string& what) {
-    if (!fits) {
-      throw UsageError("policy \"" + name + "\" needs " + what + ", the environment has " +
-                       action.to_string());
+  for (const Family& family : kFamilies) {
+    if (name != family.name) continue;
+    if (!fits(family.needs, action)) {
+      throw UsageError("policy \"" + name + "\" needs " + in_words(family.needs) +
+                       ", the environment has " + action.to_string());
     }
-  };
-  if (name == "categorical" || (name == "auto" && discrete)) {
-    needs(discrete, "a discrete action space");
-    return make_categorical(action.counts[0]);
+    return family.make(action, options);
   }
-  if (name == "gaussian" || name == "auto") {
-    needs(box, "a box of actions");
-    return make_gaussian(action.size());
-  }
-  if (name == "squashed") {
-    needs(box && action.bounded(), "a bounded box of actions");
-    return make_squashed_gaussian(action.size());
-  }
-  if (name == "bernoulli") {
-    needs(box && action.bounded(), "a bounded box of actions");
-    return make_bernoulli(action.size());
-  }
+  std::string expected;
+  for (const std::string& known : distribution_names()) expected += ", " + known;
   const std::string hint = nearest(name, distribution_names());
-  throw UsageError("policy is \"" + name +
-                   "\", expected auto, gaussian, squashed, bernoulli or categorical" +
+  throw UsageError("policy is \"" + name + "\", expected one of " + expected.substr(2) +
                    (hint.empty() ? "" : "; did you mean " + hint + "?"));
 }
 

@@ -9,12 +9,14 @@
 // every objective of the suite is a weighted sum of them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "envs/options.h"
 #include "envs/random.h"
 #include "envs/spec.h"
 
@@ -197,12 +199,27 @@ std::unique_ptr<Distribution> make_bernoulli(int dimensions);
 /// One of K actions with probabilities softmax(logits); P = K, D = 1, the action is its index.
 std::unique_ptr<Distribution> make_categorical(int actions);
 
-/// The names that make_distribution knows.
+/// One of K values a dimension, evenly spaced over [−1, 1], with probabilities softmax(logits); P =
+/// D·K, row [D, K]. K from 2 to 101. The action row holds the values themselves.
+std::unique_ptr<Distribution> make_bins(int dimensions, int values);
+
+/// Bang-off-bang control: make_bins with the values −1, 0 and 1.
+std::unique_ptr<Distribution> make_ternary(int dimensions);
+
+/// What a user can choose about a family.
+struct DistributionOptions {
+  std::int64_t bins = 5;
+
+  void describe(Options& options);
+};
+
+/// "auto", and the families that make_distribution knows.
 const std::vector<std::string>& distribution_names();
 
 /// The family `name` for an action space; "auto" takes categorical for discrete actions and
 /// gaussian for boxes. Throws UsageError where the two do not fit, such as bernoulli on an
 /// unbounded box.
-std::unique_ptr<Distribution> make_distribution(const std::string& name, const Space& action);
+std::unique_ptr<Distribution> make_distribution(const std::string& name, const Space& action,
+                                                const DistributionOptions& options = {});
 
 }  // namespace costate

@@ -83,16 +83,32 @@ void add_wasserstein(const Distribution& a, std::span<const float> row_a, const 
   }
 }
 
+bool same_family(const Distribution& a, const Distribution& b) {
+  return a.name() == b.name() && a.parameter_size() == b.parameter_size();
+}
+
+// The one pair of different families whose KL is known.
+bool gaussian_and_bernoulli(const Distribution& a, const Distribution& b) {
+  return (a.name() == "gaussian" && b.name() == "bernoulli") ||
+         (a.name() == "bernoulli" && b.name() == "gaussian");
+}
+
 // Adds the KL divergences of rows [n, P_a] and [n, P_b].
 void add_kl(const Distribution& a, std::span<const float> rows_a, const Distribution& b,
             std::span<const float> rows_b, std::span<float> buffer,
             std::span<ActionDifference> sums) {
   const std::size_t dimensions = sums.size();
-  if (a.name() == b.name()) {
+  if (same_family(a, b)) {
     a.kl(rows_a, rows_b, buffer);
     for (std::size_t k = 0; k < buffer.size(); ++k) sums[k % dimensions].kl_ab += buffer[k];
     a.kl(rows_b, rows_a, buffer);
     for (std::size_t k = 0; k < buffer.size(); ++k) sums[k % dimensions].kl_ba += buffer[k];
+    return;
+  }
+  if (!gaussian_and_bernoulli(a, b)) {
+    for (ActionDifference& sum : sums) {
+      sum.kl_ab = sum.kl_ba = std::numeric_limits<double>::quiet_NaN();
+    }
     return;
   }
   const bool a_is_bernoulli = a.support() == Distribution::Support::kExtremes;
@@ -262,12 +278,14 @@ ActionComparison compare_actions(const Distribution& a, std::span<const float> p
     }
     comparison.total += dimension;
   }
-  if (a.name() != b.name()) {
+  if (gaussian_and_bernoulli(a, b)) {
     const bool a_is_gaussian = a.support() == Distribution::Support::kBox;
     comparison.kl_note =
         std::string("KL(") + (a_is_gaussian ? "A||B" : "B||A") +
         ") is infinite: the gaussian acts inside the box, where the bernoulli never does; KL(" +
         (a_is_gaussian ? "B||A" : "A||B") + ") is that of the executed actions, on the two bounds";
+  } else if (!same_family(a, b)) {
+    comparison.kl_note = "KL is known within a family and between gaussian and bernoulli only";
   }
   return comparison;
 }

@@ -45,7 +45,7 @@ struct ActionComparison {
   std::int64_t states = 0;
   std::vector<ActionDifference> dimensions;  ///< averages over the states
   ActionDifference total;                    ///< the sum over the dimensions
-  std::string kl_note;                       ///< why a KL is infinite; empty where none is
+  std::string kl_note;                       ///< why a KL is infinite or NaN; empty where none is
 };
 
 /// Compares two distributions given the parameters of n states each, [n, P_a] and [n, P_b]. Both

@@ -68,7 +68,9 @@ class EpisodeChecker {
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    if (config) head_ = make_distribution(config->policy.head, env_->spec().action);
+    if (config)
+      head_ =
+          make_distribution(config->policy.head, env_->spec().action, config->policy.distribution);
   }
 
   /// Returns the number of differences, and the first one in `first`.

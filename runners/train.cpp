@@ -24,8 +24,9 @@ struct Flag {
 };
 constexpr Flag kFlags[] = {
     {"--env", "env", "environment id, such as HalfCheetah-v5"},
-    {"--algo", "algo", "learner: ppo or sac"},
-    {"--policy", "policy", "action distribution: auto, gaussian, bernoulli or categorical"},
+    {"--algo", "algo", "learner: ppo, sac or mpo"},
+    {"--policy", "policy",
+     "action distribution, such as gaussian or bernoulli; auto: by the action space"},
     {"--network", "network.kind", "who computes the networks: auto, dense or torch"},
     {"--seed", "seed", "seed of every random stream"},
     {"--steps", "steps", "environment steps in all"},

@@ -90,6 +90,8 @@ TEST_CASE("analytic gradients agree with finite differences") {
                   {-0.1f, 0.4f, 0.1f, -0.3f}, {0.9f, -1.7f});
   check_gradients(*make_bernoulli(3), {0.5f, -1.0f, 3.0f}, {-1.0f, 0.2f, 2.0f},
                   {1.0f, 1.0f, -1.0f});
+  check_gradients(*make_ternary(2), {0.5f, -1.0f, 3.0f, 0.2f, 0.1f, -0.4f},
+                  {-1.0f, 0.2f, 2.0f, 0.0f, 0.3f, 0.4f}, {1.0f, 0.0f});
   check_gradients(*make_categorical(4), {0.5f, -1.0f, 2.0f, 0.1f}, {0.0f, 0.3f, -0.7f, 1.0f},
                   {2.0f});
 }
@@ -289,6 +291,25 @@ TEST_CASE("modes") {
   CHECK(k == Floats{1.0f});
 }
 
+TEST_CASE("every family of the table is made under its own name") {
+  for (const std::string& name : distribution_names()) {
+    if (name == "auto") continue;
+    const Space space = name == "categorical" ? Space::discrete(3) : Space::box(2, -1.0, 1.0);
+    CHECK(make_distribution(name, space)->name() == name);
+  }
+}
+
+TEST_CASE("the number of bins has its range") {
+  DistributionOptions bins;
+  Options options;
+  bins.describe(options);
+  options.set("distribution.bins", "101", "test");
+  CHECK(bins.bins == 101);
+  CHECK_THROWS_WITH(options.set("distribution.bins", "1", "test"),
+                    Catch::Contains("distribution.bins"));
+  CHECK_THROWS_AS(options.set("distribution.bins", "102", "test"), UsageError);
+}
+
 TEST_CASE("a family must fit the action space") {
   const Space box = Space::box(2, -2.0, 2.0);
   const Space unbounded = Space::box(2, -INFINITY, INFINITY);
@@ -296,6 +317,14 @@ TEST_CASE("a family must fit the action space") {
   CHECK(make_distribution("auto", Space::discrete(3))->name() == "categorical");
   CHECK(make_distribution("bernoulli", box)->name() == "bernoulli");
   CHECK_THROWS_AS(make_distribution("bernoulli", unbounded), UsageError);
+  CHECK_THROWS_AS(make_distribution("squashed", unbounded), UsageError);
+  CHECK_THROWS_AS(make_distribution("bins", Space::discrete(2)), UsageError);
+  CHECK_THROWS_WITH(make_distribution("ternary", unbounded),
+                    Catch::Contains("needs a bounded box of actions"));
+  CHECK_THROWS_WITH(make_distribution("nonsense", box),
+                    Catch::Contains("expected one of auto, gaussian, squashed, bernoulli"));
+  CHECK(make_distribution("bins", box)->bins().size() == 5);
+  CHECK(make_distribution("bins", box, {.bins = 7})->parameter_size() == 14);
   CHECK_THROWS_AS(make_distribution("bernoulli", Space::discrete(2)), UsageError);
   CHECK_THROWS_AS(make_distribution("categorical", box), UsageError);
   CHECK_THROWS_WITH(make_distribution("bernouli", box), Catch::Contains("did you mean bernoulli"));

@@ -138,6 +138,22 @@ TEST_CASE("Between families, KL is that of the atoms they share, and infinite th
   }
 }
 
+TEST_CASE("Families whose KL is not known are compared by the rest") {
+  const auto three = make_ternary(1);
+  const auto five = make_bins(1, 5);
+  // All at 0 against half at each of −½ and ½.
+  const Floats off = {-50.0f, 0.0f, -50.0f};
+  const Floats halves = {-50.0f, 0.0f, -50.0f, 0.0f, -50.0f};
+  const auto result = compare(*three, off, *five, halves);
+  CHECK(std::isnan(result.total.kl_ab));
+  CHECK(std::isnan(result.total.kl_ba));
+  CHECK(result.kl_note.find("KL is known") == 0);
+  CHECK(result.total.wasserstein == Approx(0.5).margin(1e-6));
+  CHECK(result.total.entropy_b == Approx(std::log(2.0)).margin(1e-6));
+  // Two of one name, but with other values.
+  CHECK(std::isnan(compare(*make_bins(1, 3), off, *five, halves).total.kl_ab));
+}
+
 TEST_CASE("Categorical policies are compared by their probabilities") {
   const auto categorical = make_categorical(3);
   const Floats a = {log_of(0.5), log_of(0.3), log_of(0.2)};
