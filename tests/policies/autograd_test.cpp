@@ -47,10 +47,14 @@ struct Reference {
   std::function<Tensor(const Tensor& p, const Tensor& q)> kl;
 };
 
-void check(const Distribution& d, const Reference& reference, const Floats& actions) {
+// Parameters are normal with the standard deviation `spread`.
+void check(const Distribution& d, const Reference& reference, const Floats& actions,
+           float spread = 1.0f) {
   const int columns = d.parameter_size();
-  const Floats p = normals(kRows * columns, 1);
-  const Floats q = normals(kRows * columns, 2);
+  Floats p = normals(kRows * columns, 1);
+  Floats q = normals(kRows * columns, 2);
+  for (float& x : p) x *= spread;
+  for (float& x : q) x *= spread;
   const Floats weights = normals(kRows, 3);
   const Tensor tp = leaf(p, columns);
   const Tensor tq = leaf(q, columns);
@@ -105,6 +109,36 @@ TEST_CASE("gaussian against autograd") {
   check(*make_gaussian(d), reference, normals(kRows * d, 4));
 }
 
+TEST_CASE("squashed gaussian against autograd") {
+  const int d = 3;
+  const auto split = [d](const Tensor& p) {
+    return std::pair(p.slice(1, 0, d), p.slice(1, d, 2 * d).exp());
+  };
+  const auto log_slope = [](const Tensor& u) { return -2.0 * u.cosh().log(); };
+  const Reference reference{
+      [&](const Tensor& p, const Tensor& u) {
+        const auto [mean, std] = split(p);
+        return (-(u - mean).pow(2) / (2 * std.pow(2)) - std.log() - 0.5 * std::log(2 * M_PI) -
+                log_slope(u))
+            .sum(1);
+      },
+      [&](const Tensor& p) {
+        const auto [mean, std] = split(p);
+        const Tensor z = torch::linspace(-9.0, 9.0, 1801, torch::kDouble);
+        const Tensor weight = (-0.5 * z.pow(2)).exp() * 0.01 / std::sqrt(2 * M_PI);
+        const Tensor u = mean.unsqueeze(2) + std.unsqueeze(2) * z;
+        return ((0.5 * (2 * M_PI * M_E * std.pow(2)).log()) + (weight * log_slope(u)).sum(2))
+            .sum(1);
+      },
+      [&](const Tensor& p, const Tensor& q) {
+        const auto [mp, sp] = split(p);
+        const auto [mq, sq] = split(q);
+        return ((sq / sp).log() + (sp.pow(2) + (mp - mq).pow(2)) / (2 * sq.pow(2)) - 0.5).sum(1);
+      }};
+  // With deviations of up to e, where the quadrature is as exact as floats are.
+  check(*make_squashed_gaussian(d), reference, normals(kRows * d, 4), 0.3f);
+}
+
 TEST_CASE("bernoulli against autograd") {
   const int d = 4;
   const Reference reference{
@@ -121,6 +155,25 @@ TEST_CASE("bernoulli against autograd") {
   Floats actions = normals(kRows * d, 4);
   for (float& a : actions) a = a > 0.0f ? 1.0f : -1.0f;
   check(*make_bernoulli(d), reference, actions);
+}
+
+TEST_CASE("bins against autograd") {
+  const int d = 2;
+  const int k = 5;
+  const auto logits = [](const Tensor& p) { return p.reshape({kRows, d, k}).log_softmax(2); };
+  const Reference reference{
+      [&](const Tensor& p, const Tensor& a) {
+        const Tensor index = (2.0 * (a + 1.0)).to(torch::kLong).unsqueeze(2);
+        return logits(p).gather(2, index).squeeze(2).sum(1);
+      },
+      [&](const Tensor& p) { return -(logits(p).exp() * logits(p)).sum(2).sum(1); },
+      [&](const Tensor& p, const Tensor& q) {
+        return (logits(p).exp() * (logits(p) - logits(q))).sum(2).sum(1);
+      }};
+  Floats actions(kRows * d);
+  RandomStream random(4);
+  for (float& a : actions) a = -1.0f + 0.5f * static_cast<float>(random.below(k));
+  check(*make_bins(d, k), reference, actions);
 }
 
 TEST_CASE("categorical against autograd") {
