@@ -1,7 +1,6 @@
 // Independent normals, clipped to the box when executed.
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "policies/normals.h"
 
@@ -10,34 +9,15 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-double normal_density(double x) {
-  return std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::numbers::pi);
-}
-
-// Φ(x).
-double normal_cdf(double x) {
-  return 0.5 * std::erfc(-x / std::numbers::sqrt2);
-}
-
 class Gaussian final : public Normals {
  public:
   explicit Gaussian(int dimensions) : Normals(dimensions, -kInfinity, kInfinity) {}
 
   std::string_view name() const override { return "gaussian"; }
 
-  // E[clip(a)] = μ·P(inside) + σ·(φ(low) − φ(high)) + P(above) − P(below), with the edges of the
-  // box in standard deviations from the mean.
   void mean(std::span<const float> parameters, std::span<float> action) const override {
     for (int d = 0; d < d_; ++d) {
-      const double mean = parameters[d];
-      const double std = std_of(parameters, d);
-      const double low = (-1.0 - mean) / std;
-      const double high = (1.0 - mean) / std;
-      const double below = normal_cdf(low);
-      const double above = normal_cdf(-high);
-      action[d] =
-          static_cast<float>(mean * (1.0 - below - above) +
-                             std * (normal_density(low) - normal_density(high)) + above - below);
+      action[d] = static_cast<float>(clipped_normal_mean(parameters[d], std_of(parameters, d)));
     }
   }
 

@@ -1,6 +1,7 @@
 #include "policies/normals.h"
 
 #include <cmath>
+#include <numbers>
 
 namespace costate {
 namespace {
@@ -8,6 +9,25 @@ namespace {
 constexpr float kHalfLog2Pi = 0.91893853320467274178f;
 
 }  // namespace
+
+double normal_density(double x) {
+  return std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::numbers::pi);
+}
+
+double normal_cdf(double x) {
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2);
+}
+
+// μ·P(inside) + σ·(φ(low) − φ(high)) + P(above) − P(below), with the edges of the box in standard
+// deviations from the mean.
+double clipped_normal_mean(double mean, double std) {
+  const double low = (-1.0 - mean) / std;
+  const double high = (1.0 - mean) / std;
+  const double below = normal_cdf(low);
+  const double above = normal_cdf(-high);
+  return mean * (1.0 - below - above) + std * (normal_density(low) - normal_density(high)) + above -
+         below;
+}
 
 std::vector<std::string> Normals::parameter_names() const {
   std::vector<std::string> names;

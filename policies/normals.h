@@ -12,6 +12,12 @@
 
 namespace costate {
 
+/// The standard normal's density φ(x) and its integral Φ(x).
+double normal_density(double x);
+double normal_cdf(double x);
+/// E[clip(x, −1, 1)] of a normal x.
+double clipped_normal_mean(double mean, double std);
+
 class Normals : public Distribution {
  public:
   int dimensions() const override { return d_; }

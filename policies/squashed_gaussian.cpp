@@ -138,9 +138,8 @@ class SquashedGaussian final : public Normals {
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {
     for (int d = 0; d < d_; ++d) {
-      const double z = (std::atanh(std::clamp(x, -1.0, 1.0)) - parameters[d]) /
-                       (std_of(parameters, d) * std::numbers::sqrt2);
-      out[d] = 0.5 * std::erfc(-z);
+      const double u = std::atanh(std::clamp(x, -1.0, 1.0));
+      out[d] = normal_cdf((u - parameters[d]) / std_of(parameters, d));
     }
   }
 
