@@ -124,8 +124,8 @@ class OffPolicy : public Learner {
   virtual void next_values(Slice& slice) = 0;
   /// After a step of the critics: the policy's part, and what follows from both.
   virtual void improve_policy() = 0;
-  /// Adds the learner's own measurements: always the same names.
-  virtual void measure(MetricValues& metrics) const = 0;
+  /// Adds the learner's own measurements since the last report: always the same names.
+  virtual void measure(MetricValues& metrics) = 0;
 
   /// Samples actions for the slice's present distribution rows: raw, executed and log-probability.
   void sample(Slice& slice);

@@ -126,7 +126,7 @@ void Sac::improve_policy() {
   kernels::approach(critic_parameters_, static_cast<float>(config_.tau), target_parameters_);
 }
 
-void Sac::measure(MetricValues& metrics) const {
+void Sac::measure(MetricValues& metrics) {
   metrics.emplace_back("temperature", temperature());
 }
 

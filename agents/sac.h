@@ -57,7 +57,7 @@ class Sac final : public OffPolicy {
 
   void next_values(Slice& slice) override;
   void improve_policy() override;
-  void measure(MetricValues& metrics) const override;
+  void measure(MetricValues& metrics) override;
   void policy_slice(Slice& slice);
   /// Adds dL/d(distribution parameters) of −E[min Q]/batch.
   void raise_value(Slice& slice, Scratch& scratch);

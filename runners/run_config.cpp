@@ -53,7 +53,7 @@ void take_parts(std::vector<Assignment>& values, RunConfig& config) {
 }  // namespace
 
 const std::vector<std::string>& RunConfig::learners() {
-  static const std::vector<std::string> names = {"ppo", "sac"};
+  static const std::vector<std::string> names = {"ppo", "sac", "mpo"};
   return names;
 }
 
@@ -65,6 +65,8 @@ void RunConfig::set_learner(const std::string& name) {
 void RunConfig::describe_learner(Options& table) {
   if (algo == "sac") {
     sac.describe(table);
+  } else if (algo == "mpo") {
+    mpo.describe(table);
   } else {
     ppo.describe(table);
   }
@@ -73,7 +75,7 @@ void RunConfig::describe_learner(Options& table) {
 Options RunConfig::options() {
   Options table;
   table.add("env", env.id(), "environment id; `costate envs list` shows all");
-  table.add("algo", std::as_const(algo), "learner: ppo or sac");
+  table.add("algo", std::as_const(algo), "learner: ppo, sac or mpo");
   table.add("seed", seed, Range::between(0, 9.0e15), "of every random stream of the run");
   table.add("steps", steps, Range::at_least(1), "environment steps in all");
   table.add("threads", threads, Range::between(0, 1024), "worker threads; 0: one per core");

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/mpo.h"
 #include "agents/ppo.h"
 #include "agents/rollout_logger.h"
 #include "agents/runtime.h"
@@ -34,6 +35,7 @@ struct RunConfig {
   RuntimeConfig runtime;
   PpoConfig ppo;
   SacConfig sac;
+  MpoConfig mpo;
   RolloutLogConfig rollouts;
 
   /// The names that `algo` can have.

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <vector>
 
+#include "agents/mpo.h"
 #include "agents/ppo.h"
 #include "agents/sac.h"
 #include "backends/math_threads.h"
@@ -84,12 +85,14 @@ void make_folder(const fs::path& folder) {
 
 std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& environments,
                                       const ActorCritic& policy, ThreadPool& pool) {
-  if (config.algo == "sac") {
-    return std::make_unique<Sac>(config.sac, config.policy, config.runtime, environments, policy,
-                                 static_cast<std::uint64_t>(config.seed), config.steps, pool);
-  }
-  return std::make_unique<Ppo>(config.ppo, config.runtime, environments, policy,
-                               static_cast<std::uint64_t>(config.seed), config.steps, pool);
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  const auto make = [&]<class L, class... Config>(std::type_identity<L>, const Config&... own) {
+    return std::make_unique<L>(own..., config.runtime, environments, policy, seed, config.steps,
+                               pool);
+  };
+  if (config.algo == "sac") return make(std::type_identity<Sac>(), config.sac, config.policy);
+  if (config.algo == "mpo") return make(std::type_identity<Mpo>(), config.mpo, config.policy);
+  return make(std::type_identity<Ppo>(), config.ppo);
 }
 
 /// One run, from its objects to its files.

@@ -1,11 +1,15 @@
-// SAC: one update against the equations written down again, independence of threads, resume, and
-// learning with every head and estimator.
-#include "agents/sac.h"
+// SAC and MPO: the critics' gradients, independence of threads, resume, allocation, what is
+// refused, and learning with every head and estimator.
+#include "agents/off_policy.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <memory>
+#include <utility>
 
+#include "agents/mpo.h"
+#include "agents/sac.h"
 #include "envs/error.h"
 #include "tests/allocation_counter.h"
 
@@ -13,7 +17,9 @@ namespace costate {
 namespace {
 
 struct Setup {
+  std::string algo = "sac";
   SacConfig sac;
+  MpoConfig mpo;
   RuntimeConfig runtime;
   PolicyConfig policy;
   std::string env = "Pendulum-v1";
@@ -29,9 +35,12 @@ struct Setup {
     policy.hidden = {32, 32};
     policy.activation = "relu";
     policy.state_dependent_std = true;
-    sac.batch = 64;
-    sac.learning_starts = 200;
-    sac.learning_rate = sac.critic_learning_rate = sac.temperature_learning_rate = 1e-3;
+    for (OffPolicyConfig* config : std::initializer_list<OffPolicyConfig*>{&sac, &mpo}) {
+      config->batch = 64;
+      config->learning_starts = 200;
+      config->learning_rate = config->critic_learning_rate = 1e-3;
+    }
+    sac.temperature_learning_rate = 1e-3;
   }
 };
 
@@ -39,23 +48,36 @@ struct Trainer {
   explicit Trainer(const Setup& s)
       : pool(s.threads),
         environments(s.env, static_cast<int>(s.runtime.envs), s.seed, pool),
-        policy(s.policy, environments.spec()),
-        learner(s.sac, s.policy, s.runtime, environments, policy, s.seed, s.steps, pool) {}
+        policy(s.policy, environments.spec()) {
+    const auto make = [&]<class L, class Config>(std::unique_ptr<L>& made, const Config& config) {
+      made = std::make_unique<L>(config, s.policy, s.runtime, environments, policy, s.seed, s.steps,
+                                 pool);
+    };
+    if (s.algo == "sac") {
+      std::unique_ptr<Sac> sac;
+      make(sac, s.sac);
+      learner = std::move(sac);
+    } else {
+      std::unique_ptr<Mpo> mpo;
+      make(mpo, s.mpo);
+      learner = std::move(mpo);
+    }
+  }
 
   void iterate(int n) {
-    for (int i = 0; i < n && !learner.done(); ++i) {
-      learner.collect();
-      learner.update();
+    for (int i = 0; i < n && !learner->done(); ++i) {
+      learner->collect();
+      learner->update();
     }
   }
   std::vector<float> parameters() const {
-    return {learner.parameters().begin(), learner.parameters().end()};
+    return {learner->parameters().begin(), learner->parameters().end()};
   }
 
   ThreadPool pool;
   VectorEnv environments;
   ActorCritic policy;
-  Sac learner;
+  std::unique_ptr<OffPolicy> learner;
 };
 
 TEST_CASE("critics know their parameters' and inputs' gradients, with and without each other") {
@@ -125,9 +147,10 @@ TEST_CASE("a critic takes an index as a one among zeros") {
   CHECK(input == std::vector<float>{0.5f, -1.0f, 0.0f, 0.0f, 1.0f});
 }
 
-TEST_CASE("SAC gives the same bits with any number of threads") {
+TEST_CASE("off-policy learners give the same bits with any number of threads") {
   Setup s;
-  s.sac.slices = 3;
+  s.algo = GENERATE("sac", "mpo");
+  s.sac.slices = s.mpo.slices = 3;
   s.runtime.envs = 4;
   s.runtime.shard = 2;
   s.steps = 1200;
@@ -136,36 +159,37 @@ TEST_CASE("SAC gives the same bits with any number of threads") {
   s.threads = 3;
   Trainer three(s);
   three.iterate(300);
-  CHECK(one.learner.updates() == three.learner.updates());
+  CHECK(one.learner->updates() == three.learner->updates());
   CHECK(one.parameters() == three.parameters());
-  CHECK(one.learner.temperature() == three.learner.temperature());
 }
 
-TEST_CASE("SAC goes on from a checkpoint as if it had not stopped") {
+TEST_CASE("off-policy learners go on from a checkpoint as if they had not stopped") {
+  const std::string algo = GENERATE("sac", "mpo");
   for (const char* head : {"squashed", "bernoulli"}) {
     Setup s;
+    s.algo = algo;
     s.policy.head = head;
     s.runtime.normalize_observations = true;
-    s.sac.priority.enabled = true;
+    s.sac.priority.enabled = s.mpo.priority.enabled = true;
     s.sac.n_step = 3;
     s.sac.updates_per_step = 0.4;
     s.sac.estimator = std::string(head) == "bernoulli" ? "gumbel" : "auto";
     Trainer whole(s);
     whole.iterate(700);
     Checkpoint checkpoint;
-    whole.learner.save(checkpoint);
+    whole.learner->save(checkpoint);
     whole.iterate(400);
 
     Trainer resumed(s);
     resumed.iterate(30);  // it has another past
-    resumed.learner.load(checkpoint);
+    resumed.learner->load(checkpoint);
     resumed.iterate(400);
-    CHECK(whole.learner.updates() == resumed.learner.updates());
+    CHECK(whole.learner->updates() == resumed.learner->updates());
     CHECK(whole.parameters() == resumed.parameters());
   }
 }
 
-TEST_CASE("SAC earns updates by its steps") {
+TEST_CASE("off-policy learners earn updates by their steps") {
   Setup s;
   s.runtime.envs = 2;
   s.sac.rollout_steps = 5;
@@ -174,15 +198,17 @@ TEST_CASE("SAC earns updates by its steps") {
     s.sac.updates_per_step = ratio;
     Trainer t(s);
     t.iterate(30);  // 300 steps, the first hundred but for their last rollout without an update
-    CHECK(t.learner.updates() == static_cast<std::int64_t>(ratio * 210.0));
+    CHECK(t.learner->updates() == static_cast<std::int64_t>(ratio * 210.0));
   }
 }
 
-TEST_CASE("SAC allocates nothing once it is under way") {
-  for (const char* head : {"squashed", "bernoulli"}) {
+TEST_CASE("off-policy learners allocate nothing once they are under way") {
+  const std::string algo = GENERATE("sac", "mpo");
+  for (const char* head : {"squashed", "bernoulli", "ternary"}) {
     Setup s;
+    s.algo = algo;
     s.policy.head = head;
-    s.sac.report_steps = 1 << 20;
+    s.sac.report_steps = s.mpo.report_steps = 1 << 20;
     s.steps = 1 << 20;
     Trainer t(s);
     t.iterate(600);
@@ -224,12 +250,36 @@ TEST_CASE("SAC swings the pendulum up with every head and estimator") {
     s.steps = 9000;
     Trainer t(s);
     t.iterate(4000);
-    const double early = t.learner.runtime().statistics().return_mean_100();
+    const double early = t.learner->runtime().statistics().return_mean_100();
     t.iterate(5000);
-    const double all = t.learner.runtime().statistics().return_mean_100();
+    const double all = t.learner->runtime().statistics().return_mean_100();
     const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
     INFO(c.head << " " << c.estimator << ": " << early << ", then " << late);
     CHECK(late > c.enough);
+  }
+}
+
+TEST_CASE("MPO swings the pendulum up with every head, its KL near the bound") {
+  for (const char* head : {"squashed", "gaussian", "bernoulli", "ternary"}) {
+    Setup s;
+    s.algo = "mpo";
+    s.policy.head = head;
+    s.steps = 9000;
+    Trainer t(s);
+    t.iterate(4000);
+    const double early = t.learner->runtime().statistics().return_mean_100();
+    t.iterate(4999);
+    t.learner->collect();
+    const MetricValues last = t.learner->update();
+    const double all = t.learner->runtime().statistics().return_mean_100();
+    const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
+    INFO(head << ": " << early << ", then " << late);
+    CHECK(late > -500.0);
+    const auto kl = std::ranges::find(last, "kl", &MetricValues::value_type::first);
+    REQUIRE(kl != last.end());
+    // From 0 after each copy of the target up to the bound of 0.0025, and beyond it for a while.
+    CHECK(kl->second > 2e-4);
+    CHECK(kl->second < 2e-2);
   }
 }
 
