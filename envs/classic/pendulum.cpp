@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "envs/format.h"
+
 namespace costate {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr double kTimeStep = 0.05;
 constexpr double kMaxSpeed = 8.0;
 constexpr double kMaxTorque = 2.0;
 
-EnvSpec pendulum_spec() {
+EnvSpec pendulum_spec(const PendulumConfig& config) {
   EnvSpec spec;
   spec.id = "Pendulum-v1";
   spec.summary = "Swing a torque-limited pendulum up and hold it upright";
@@ -26,9 +28,9 @@ EnvSpec pendulum_spec() {
   spec.action.labels = {"torque (N m)"};
   spec.time_limit = 200;
   spec.control_step = kTimeStep;
-  spec.reward =
-      "-(angle^2 + 0.1 velocity^2 + 0.001 torque^2), angle in [-pi, pi) and velocity from before "
-      "the step, torque after clipping";
+  spec.reward = "-(angle^2 + 0.1 velocity^2 + " + format_number(config.torque_cost) +
+                " torque^2), angle in [-pi, pi) and velocity from before the step, torque after "
+                "clipping";
   spec.termination = "never";
   return spec;
 }
@@ -49,8 +51,15 @@ double wrap(double angle) {
 
 }  // namespace
 
-Pendulum::Pendulum()
-    : ClassicEnv(pendulum_spec(), {-kPi, -1.0}, {kPi, 1.0}, {"gravity", "mass", "length", "gear"}) {
+void PendulumConfig::describe(Options& options) {
+  options.add("torque_cost", torque_cost, Range::at_least(0.0),
+              "weight of the square of the torque (N m) in the cost of a step");
+}
+
+Pendulum::Pendulum(const PendulumConfig& config)
+    : ClassicEnv(pendulum_spec(config), {-kPi, -1.0}, {kPi, 1.0},
+                 {"gravity", "mass", "length", "gear"}),
+      torque_cost_(config.torque_cost) {
   take_parameters();
 }
 
@@ -65,7 +74,8 @@ StepResult Pendulum::step(std::span<const float> action, std::span<double> obser
   auto& [theta, theta_dot] = state_;
 
   const double angle = wrap(theta);
-  const double cost = angle * angle + 0.1 * (theta_dot * theta_dot) + 0.001 * (torque * torque);
+  const double cost =
+      angle * angle + 0.1 * (theta_dot * theta_dot) + torque_cost_ * (torque * torque);
 
   const double acceleration = of_gravity_ * std::sin(theta) + of_torque_ * torque;
   theta_dot = std::clamp(theta_dot + acceleration * kTimeStep, -kMaxSpeed, kMaxSpeed);

@@ -8,6 +8,14 @@
 #include "envs/registry.h"
 
 namespace costate {
+namespace {
+
+template <class Task, class Config>
+std::unique_ptr<Env> make(const Config& config) {
+  return std::make_unique<Task>(config);
+}
+
+}  // namespace
 
 void register_classic_control() {
   register_env("CartPole-v1", [] { return std::make_unique<CartPole>(); });
@@ -15,7 +23,7 @@ void register_classic_control() {
   register_env("MountainCar-v0", [] { return std::make_unique<MountainCar>(); });
   register_env("MountainCarContinuous-v0",
                [] { return std::make_unique<MountainCarContinuous>(); });
-  register_env("Pendulum-v1", [] { return std::make_unique<Pendulum>(); });
+  register_env("Pendulum-v1", make<Pendulum, PendulumConfig>);
 }
 
 }  // namespace costate

@@ -170,6 +170,32 @@ TEST_CASE("Pendulum by hand: level, with a torque beyond the limit") {
       {kPi / 2.0 + 0.07625, 1.525}, 1e-14);
 }
 
+TEST_CASE("Pendulum's torque costs what the option says, and nothing else changes") {
+  auto plain = make_env("Pendulum-v1");
+  std::vector<double> observation(3);
+  std::vector<double> expected(3);
+  for (const double cost : {0.0, 0.001, 0.3}) {
+    auto env = EnvConfig("Pendulum-v1", {{"torque_cost", std::to_string(cost), "test"}}).make();
+    RandomStream stream(8);
+    env->reset(5, observation);
+    plain->reset(5, expected);
+    for (int step = 0; step < 50; ++step) {
+      const auto action = static_cast<float>(stream.uniform(-3, 3));
+      const double torque = std::fmin(2.0, std::fmax(-2.0, action));
+      const double reward = env->step(std::vector<float>{action}, observation).reward;
+      const double nominal = plain->step(std::vector<float>{action}, expected).reward;
+      CHECK(observation == expected);
+      CHECK(reward == Approx(nominal + (0.001 - cost) * torque * torque).margin(1e-13));
+      if (cost == 0.001) CHECK(reward == nominal);
+    }
+  }
+  const EnvConfig config("Pendulum-v1", {{"torque_cost", "0.3", "test"}});
+  CHECK_THAT(config.make()->spec().reward, Catch::Contains("0.3 torque^2"));
+  CHECK_THAT(plain->spec().reward, Catch::Contains("0.001 torque^2"));
+  CHECK_THROWS_WITH(EnvConfig("Pendulum-v1", {{"torque_cost", "-1", "test"}}),
+                    Catch::Contains("torque_cost = -1: expected a number >= 0"));
+}
+
 // ---- Acrobot
 
 /// Two links: masses, lengths with the centres in the middle, moments of inertia about these.
