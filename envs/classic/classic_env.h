@@ -3,8 +3,9 @@
 //
 // An environment adds its spec, its physics (`step`, `take_parameters`), its view of the state
 // (`observe`) and its picture (`draw`).
-// Definitions follow Gymnasium (Towers et al., "Gymnasium: a standard interface for reinforcement
-// learning environments", 2024): arithmetic in double precision, observations rounded to float32.
+// Definitions follow Gymnasium where it has the task (Towers et al., "Gymnasium: a standard
+// interface for reinforcement learning environments", 2024): arithmetic in double precision,
+// observations rounded to float32.
 #pragma once
 
 #include <array>

@@ -118,7 +118,7 @@ check_json "bench" "keys(x, 'machine rows') and x['machine']['cores'] >= 1
 
 spec="(lambda e: keys(e, 'id family summary observation action time_limit control_step
   reward_threshold reward termination parameters options') and e['observation']['kind'] == 'box')"
-check_json "envs list" "len(x) == 45 and all(map($spec, x))
+check_json "envs list" "len(x) == 46 and all(map($spec, x))
   and {'CartPole-v1', 'HalfCheetah-v5'} <= {e['id'] for e in x}" envs list --json
 check_json "envs describe" "$spec(x) and x['id'] == 'Hopper-v5' and x['time_limit'] == 1000
   and x['observation']['shape'] == [11] and x['action']['low'] == [-1, -1, -1]

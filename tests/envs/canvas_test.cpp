@@ -155,6 +155,19 @@ TEST_CASE("Pictures of classic control show where things are") {
       CHECK(std::atan2(-(centre[0] - 150.0), 150.0 - centre[1]) == Approx(angle).margin(0.05));
     }
   }
+  SECTION("double integrator") {
+    // 4.5 m are 300 pixels wide. A line shows where the mass is after a second; a ball ends it.
+    for (const double x : {-1.0, 0.0, 1.5}) {
+      const auto mass = centre_of(picture_from("DoubleIntegrator-v0", {x, 0.0}), {90, 130, 190});
+      CHECK(mass[0] == Approx(150.0 + x * 300.0 / 4.5).margin(1.0));
+      for (const double v : {-0.6, 0.4}) {
+        const auto line = centre_of(picture_from("DoubleIntegrator-v0", {x, v}), {204, 77, 77});
+        const double ahead = (line[0] - 150.0) * 4.5 / 300.0 - x;
+        CHECK(ahead / v > 0.5);
+        CHECK(ahead / v < 1.0);
+      }
+    }
+  }
   SECTION("acrobot") {
     // Hanging straight down to the left: both joints and links on one line.
     const auto centre = centre_of(picture_from("Acrobot-v1", {-0.5, 0.0, 0.0, 0.0}), {0, 204, 204});
@@ -172,9 +185,9 @@ TEST_CASE("Pictures of classic control show where things are") {
 
 TEST_CASE("The same state gives the same picture, another state another one") {
   for (const std::string id :
-       {"Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1",
-        "LunarLander-v3", "LunarLanderContinuous-v3", "BipedalWalker-v3",
-        "BipedalWalkerHardcore-v3", "CarRacing-v3"}) {
+       {"Acrobot-v1", "CartPole-v1", "DoubleIntegrator-v0", "MountainCar-v0",
+        "MountainCarContinuous-v0", "Pendulum-v1", "LunarLander-v3", "LunarLanderContinuous-v3",
+        "BipedalWalker-v3", "BipedalWalkerHardcore-v3", "CarRacing-v3"}) {
     INFO(id);
     const RenderOptions size = {.width = 120, .height = 90, .camera = ""};
     const auto after = [&](int steps) {

@@ -1,16 +1,20 @@
 // Classic control: each step against equations of motion written down another way, values worked by
-// hand, and what the five environments have in common.
+// hand, and what the six environments have in common.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <numbers>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "envs/classic/double_integrator.h"
 #include "envs/env_config.h"
+#include "envs/format.h"
 #include "envs/random.h"
 
 namespace costate {
@@ -18,8 +22,12 @@ namespace {
 
 constexpr double kPi = std::numbers::pi;
 
-const std::vector<std::string> kIds = {"Acrobot-v1", "CartPole-v1", "MountainCar-v0",
-                                       "MountainCarContinuous-v0", "Pendulum-v1"};
+const std::vector<std::string> kIds = {"Acrobot-v1",
+                                       "CartPole-v1",
+                                       "DoubleIntegrator-v0",
+                                       "MountainCar-v0",
+                                       "MountainCarContinuous-v0",
+                                       "Pendulum-v1"};
 
 /// Rounded to float32, through memory that the compiler cannot skip.
 double as_float32(double value) {
@@ -370,6 +378,173 @@ TEST_CASE("MountainCarContinuous clips the push but pays for all of it, and roun
   CHECK(position != as_float32(position));
 }
 
+// ---- DoubleIntegrator
+
+std::unique_ptr<Env> double_integrator(double time_step, double tolerance, double fuel_cost) {
+  return EnvConfig("DoubleIntegrator-v0", {{"time_step", format_number(time_step), "test"},
+                                           {"tolerance", format_number(tolerance), "test"},
+                                           {"fuel_cost", format_number(fuel_cost), "test"}})
+      .make();
+}
+
+/// Positive where the shortest way begins with u = −1.
+double switching_function(double x, double v) {
+  return x + 0.5 * v * std::abs(v);
+}
+
+float sign(double value) {
+  return value > 0.0 ? 1.0f : value < 0.0 ? -1.0f : 0.0f;
+}
+
+TEST_CASE("DoubleIntegrator moves as under a constant force, however the time is cut") {
+  RandomStream stream(9);
+  for (int trial = 0; trial < 50; ++trial) {
+    const double x = stream.uniform(-2, 2);
+    const double v = stream.uniform(-2, 2);
+    const auto action = static_cast<float>(stream.uniform(-2, 2));
+    const double u = std::fmin(1.0, std::fmax(-1.0, action));
+    const int steps = 1 + static_cast<int>(stream.below(40));
+    const double t = stream.uniform(0.1, 3.0);
+    auto env = double_integrator(t / steps, 0.1, 0.25);
+    std::vector<double> observation(2);
+    PhysicalState start;
+    start.state = {x, v};
+    env->reset_to(start, observation);
+    double sum = 0.0;
+    for (int i = 0; i < steps; ++i) {
+      sum += env->step(std::vector<float>{action}, observation).reward;
+    }
+    check_near(env->physical_state().state, {x + v * t + 0.5 * u * t * t, v + u * t}, 1e-12);
+    CHECK(observation[0] == as_float32(env->physical_state().state[0]));
+    CHECK(observation[1] == as_float32(env->physical_state().state[1]));
+    CHECK(sum == Approx(-t * (1.0 + 0.25 * std::abs(u))).epsilon(1e-12));
+  }
+  // Twice the mass and three times the force: 1.5 m/s² for 0.05 s.
+  check_near(step_from("DoubleIntegrator-v0", {1.0, 0.0}, 1.0f, "mass 2..2, gear 3..3").state,
+             {1.001875, 0.075}, 1e-15);
+}
+
+TEST_CASE("DoubleIntegrator ends at rest near the origin, and costs its time") {
+  const auto step = [](double x, double v, float action) {
+    return step_from("DoubleIntegrator-v0", {x, v}, action).result;
+  };
+  CHECK(step(0.09, 0.05, 0.0f).terminated);
+  CHECK(step(-0.09, -0.05, 0.0f).terminated);
+  CHECK_FALSE(step(0.099, 0.09, 0.0f).terminated);  // 0.1035 m away
+  CHECK_FALSE(step(-0.05, 0.11, 0.0f).terminated);  // too fast
+  CHECK(step(-0.05, 0.11, -1.0f).terminated);
+  CHECK(step(0.09, 0.05, 0.0f).reward == -0.05);
+  CHECK(step(1.0, 0.0, -1.0f).reward == -0.05);  // fuel is free by default
+  CHECK(make_env("DoubleIntegrator-v0")->spec().reward == "-dt, dt = 0.05 s");
+  CHECK(double_integrator(0.1, 0.2, 0.5)->spec().reward ==
+        "-dt, dt = 0.1 s, times 1 + 0.5 |force|, force after clipping");
+  CHECK_THROWS_WITH(EnvConfig("DoubleIntegrator-v0", {{"time_step", "0", "test"}}),
+                    Catch::Contains("time_step = 0: expected a number > 0"));
+}
+
+TEST_CASE("The shortest time to the origin has its known values") {
+  CHECK(minimum_time(1.0, 0.0) == 2.0);
+  CHECK(minimum_time(1.0, 1.0) == Approx(3.449490).margin(5e-7));
+  CHECK(minimum_time(-1.0, 0.5) == Approx(1.621320).margin(5e-7));
+  CHECK(minimum_time(2.0, -1.0) == Approx(2.162278).margin(5e-7));
+  CHECK(minimum_time(0.0, 0.0) == 0.0);
+  for (const double v : {0.3, 1.0, 2.5}) {
+    // On the switching curve the mass only brakes; at the origin it has to come back.
+    CHECK(minimum_time(-0.5 * v * v, v) == Approx(v));
+    CHECK(minimum_time(0.5 * v * v, -v) == Approx(v));
+    CHECK(minimum_time(0.0, v) == Approx(v * (1.0 + std::sqrt(2.0))));
+  }
+}
+
+TEST_CASE(
+    "No force shortens the way by more than the time it acts, and the feedback by all of it") {
+  // Bellman's principle, on both sides of the switching curve.
+  constexpr double kStep = 0.05;
+  auto env = double_integrator(kStep, 0.1, 0.0);
+  std::vector<double> observation(2);
+  RandomStream stream(10);
+  int optimal = 0;
+  for (int trial = 0; trial < 2000; ++trial) {
+    PhysicalState from;
+    from.state = {stream.uniform(-1.5, 1.5), stream.uniform(-1, 1)};
+    const double side = switching_function(from.state[0], from.state[1]);
+    const bool best = trial % 2 == 0;
+    const float action = best ? -sign(side) : static_cast<float>(stream.uniform(-1, 1));
+    env->reset_to(from, observation);
+    env->step(std::vector<float>{action}, observation);
+    const std::vector<double> to = env->physical_state().state;
+    const double shorter = minimum_time(from.state[0], from.state[1]) - minimum_time(to[0], to[1]);
+    CHECK(shorter <= kStep + 1e-9);
+    // A step that crosses the curve goes on with a force that is right no more.
+    if (best && side * switching_function(to[0], to[1]) > 0.0) {
+      CHECK(shorter == Approx(kStep).margin(1e-9));
+      ++optimal;
+    }
+  }
+  CHECK(optimal > 800);
+}
+
+TEST_CASE("The switching feedback arrives in the shortest time") {
+  auto env = double_integrator(0.01, 0.02, 0.0);
+  std::vector<double> observation(2);
+  PhysicalState start;
+  start.state = {1.0, 0.0};
+  env->reset_to(start, observation);
+  double sum = 0.0;
+  int steps = 0;
+  for (StepResult result; !result.terminated; ++steps) {
+    REQUIRE(steps < 400);
+    const std::vector<double> state = env->physical_state().state;
+    const float action = -sign(switching_function(state[0], state[1]));
+    CHECK(action == (steps < 100 ? -1.0f : 1.0f));  // it switches half-way
+    result = env->step(std::vector<float>{action}, observation);
+    sum += result.reward;
+  }
+  CHECK(steps == 198);
+  CHECK(sum == Approx(-1.98));
+}
+
+TEST_CASE("DoubleIntegrator reproduces the fuel of the cheapest way in a given time") {
+  // One metre from rest to rest in 3 s: full force for t1 at either end, and coasting between. The
+  // burns do not end on a grid, so each part is one step of its own length.
+  constexpr double kTime = 3.0;
+  constexpr double kPrice = 10.0;
+  const double burn = (kTime - std::sqrt(kTime * kTime - 4.0)) / 2.0;
+  CHECK(burn == Approx(0.381966).margin(5e-7));
+  std::vector<double> observation(2);
+  PhysicalState state;
+  state.state = {-1.0, 0.0};
+  double sum = 0.0;
+  for (const auto& [seconds, action] : std::vector<std::pair<double, float>>{
+           {burn, 1.0f}, {kTime - 2.0 * burn, 0.0f}, {burn, -1.0f}}) {
+    auto env = double_integrator(seconds, 0.1, kPrice);
+    env->reset_to(state, observation);
+    const StepResult result = env->step(std::vector<float>{action}, observation);
+    CHECK(result.terminated == (action < 0.0f));
+    sum += result.reward;
+    state = env->physical_state();
+  }
+  check_near(state.state, {0.0, 0.0}, 1e-12);
+  CHECK((-sum - kTime) / kPrice == Approx(0.763932).margin(5e-7));
+
+  // The way of least energy, u = (6 d / T²)(1 − 2 t / T), burns more, at no more than 2/3.
+  constexpr int kSteps = 3000;
+  auto env = double_integrator(kTime / kSteps, 1e-9, kPrice);
+  state.state = {-1.0, 0.0};
+  env->reset_to(state, observation);
+  sum = 0.0;
+  double energy = 0.0;
+  for (int i = 0; i < kSteps; ++i) {
+    const double u = 6.0 / (kTime * kTime) * (1.0 - 2.0 * (i + 0.5) / kSteps);
+    REQUIRE(std::abs(u) < 2.0 / 3.0);
+    energy += u * u * kTime / kSteps;
+    sum += env->step(std::vector<float>{static_cast<float>(u)}, observation).reward;
+  }
+  check_near(env->physical_state().state, {0.0, 0.0}, 1e-6);
+  CHECK((-sum - kTime) / kPrice == Approx(1.0).margin(1e-6));
+  CHECK(energy == Approx(12.0 / 27.0).margin(1e-6));
+}
+
 // ---- what all have in common
 
 TEST_CASE("Specs name everything") {
@@ -385,12 +560,14 @@ TEST_CASE("Specs name everything") {
     CHECK(spec.control_step > 0.0);
     CHECK(spec.observation.labels.size() == static_cast<std::size_t>(spec.observation.size()));
     CHECK(spec.action.labels.size() == 1);
-    CHECK(spec.reward_threshold.has_value() == (id != "Pendulum-v1"));
+    CHECK(spec.reward_threshold.has_value() ==
+          (id != "Pendulum-v1" && id != "DoubleIntegrator-v0"));
   }
   CHECK(make_env("CartPole-v1")->spec().time_limit == 500);
   CHECK(make_env("CartPole-v1")->spec().reward_threshold == 475.0);
   CHECK(make_env("Acrobot-v1")->spec().time_limit == 500);
   CHECK(make_env("Acrobot-v1")->spec().reward_threshold == -100.0);
+  CHECK(make_env("DoubleIntegrator-v0")->spec().time_limit == 200);
   CHECK(make_env("MountainCar-v0")->spec().time_limit == 200);
   CHECK(make_env("MountainCar-v0")->spec().reward_threshold == -110.0);
   CHECK(make_env("MountainCarContinuous-v0")->spec().time_limit == 999);
@@ -399,8 +576,9 @@ TEST_CASE("Specs name everything") {
 }
 
 TEST_CASE("Starts fill their box, evenly, and depend on the seed alone") {
-  const std::vector<std::vector<double>> halves = {
-      {0.1, 0.1, 0.1, 0.1}, {0.05, 0.05, 0.05, 0.05}, {0.1, 0.0}, {0.1, 0.0}, {kPi, 1.0}};
+  const std::vector<std::vector<double>> halves = {{0.1, 0.1, 0.1, 0.1}, {0.05, 0.05, 0.05, 0.05},
+                                                   {1.5, 1.0},           {0.1, 0.0},
+                                                   {0.1, 0.0},           {kPi, 1.0}};
   for (std::size_t k = 0; k < kIds.size(); ++k) {
     INFO(kIds[k]);
     auto env = make_env(kIds[k]);
@@ -488,7 +666,7 @@ TEST_CASE("Wrong actions and starts are refused, NaN in a box goes through the p
       CHECK_THROWS_AS(env->step(std::vector<float>{bad}, observation), UsageError);
     }
   }
-  for (const char* id : {"Pendulum-v1", "MountainCarContinuous-v0"}) {
+  for (const char* id : {"Pendulum-v1", "MountainCarContinuous-v0", "DoubleIntegrator-v0"}) {
     auto env = make_env(id);
     std::vector<double> observation(3);
     env->reset(1, observation);
