@@ -75,10 +75,12 @@ EvaluatedEpisode run_episode(Env& env, const FrozenPolicy& policy, const Evaluat
 
 std::vector<EvaluatedEpisode> evaluate(const EnvConfig& env, const FrozenPolicy& policy,
                                        const EvaluationOptions& options, ThreadPool& pool) {
+  // What has grown by the steps of earlier episodes would depend on which worker ran them.
+  const EnvConfig fixed = env.without_ramps();
   std::vector<EvaluatedEpisode> episodes(static_cast<std::size_t>(options.episodes));
   const int workers = static_cast<int>(std::min<std::int64_t>(pool.threads(), options.episodes));
   pool.parallel_for(workers, [&](int worker) {
-    const auto instance = env.make();
+    const auto instance = fixed.make();
     const auto workspace = policy.network().make_workspace(1, /*gradients=*/false);
     for (std::size_t i = static_cast<std::size_t>(worker); i < episodes.size();
          i += static_cast<std::size_t>(workers)) {

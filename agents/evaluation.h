@@ -50,7 +50,8 @@ struct EvaluatedEpisode {
 };
 
 /// Runs exactly `episodes` episodes, episode i seeded from {seed, i}, so that neither the number of
-/// threads nor the lengths of other episodes matter: short episodes are not over-represented.
+/// threads nor the lengths of other episodes matter: short episodes are not over-represented. A
+/// cost that grows over training (action_cost_ramp) counts in full.
 std::vector<EvaluatedEpisode> evaluate(const EnvConfig& env, const FrozenPolicy& policy,
                                        const EvaluationOptions& options, ThreadPool& pool);
 

@@ -88,7 +88,8 @@ class Env {
   virtual const EnvSpec& spec() const = 0;
 
   /// Starts an episode whose random numbers all come from `seed`, and writes the first observation
-  /// (spec().observation.size() numbers; float32-valued where the task defines it so).
+  /// (spec().observation.size() numbers; float32-valued where the task defines it so). Of earlier
+  /// episodes nothing stays but what is counted over all of them (wrappers/action_cost.h).
   virtual void reset(std::uint64_t seed, std::span<double> observation) = 0;
 
   /// Applies the action (spec().action.size() numbers, in the units of the action space; the

@@ -28,6 +28,12 @@ void EnvConfig::describe(Options& options) {
   wrappers_.describe(options);
 }
 
+EnvConfig EnvConfig::without_ramps() const {
+  EnvConfig grown = *this;
+  grown.wrappers_.action_cost_ramp = 0;
+  return grown;
+}
+
 std::unique_ptr<Env> EnvConfig::make() const {
   assert(task_ != nullptr);
   return wrap(task_->make(), wrappers_);

@@ -35,6 +35,10 @@ class EnvConfig {
   /// Adds the options of the task, then those of the wrappers. They point into this object.
   void describe(Options& options);
 
+  /// The same with all that grows over the steps of an instance (action_cost_ramp) grown: what a
+  /// policy is judged by, whatever ran before.
+  EnvConfig without_ramps() const;
+
   /// A new environment. Throws UsageError where the options do not fit the task.
   std::unique_ptr<Env> make() const;
 

@@ -428,6 +428,14 @@ void Options::only_runtime() {
   options_.back().changes_results = false;
 }
 
+void Options::preset(std::vector<Settings> settings) {
+  assert(!options_.empty() && options_.back().choices.size() == settings.size());
+  for (Settings& each : settings) {
+    for (auto& [key, text] : each) key.insert(0, prefix_);
+  }
+  options_.back().presets = std::move(settings);
+}
+
 void Options::set(std::string_view key, std::string_view text, const std::string& origin) {
   const auto option = std::ranges::find(options_, key, &Option::key);
   if (option == options_.end()) {
@@ -445,10 +453,24 @@ void Options::set(std::string_view key, std::string_view text, const std::string
                      (suggestion.empty() ? "" : "; did you mean \"" + suggestion + "\"?"));
   }
   option->origin = origin;
+  if (option->presets.empty()) return;
+  const std::string& choice = *std::get<std::string*>(option->target);
+  const auto index = std::ranges::find(option->choices, choice) - option->choices.begin();
+  for (const auto& [other, value] : option->presets[static_cast<std::size_t>(index)]) {
+    set(other, value, origin + ", " + option->key + " = " + choice);
+  }
 }
 
 void Options::set(const std::vector<Assignment>& assignments) {
-  for (const Assignment& a : assignments) set(a.key, a.value, a.origin);
+  const auto is_preset = [this](const Assignment& a) {
+    const Option* option = find(a.key);
+    return option != nullptr && !option->presets.empty();
+  };
+  for (const bool presets : {true, false}) {
+    for (const Assignment& a : assignments) {
+      if (is_preset(a) == presets) set(a.key, a.value, a.origin);
+    }
+  }
 }
 
 std::string Options::to_toml(bool results_only) const {

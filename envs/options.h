@@ -34,6 +34,9 @@ struct Bounds {
   bool encloses(double value) const { return low < value && value < high; }
 };
 
+/// Keys and the texts that Options::set takes for them.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
 struct Option {
   using Target = std::variant<std::int64_t*, double*, bool*, std::string*, const std::string*,
                               Bounds*, std::vector<std::int64_t>*>;
@@ -43,6 +46,7 @@ struct Option {
   std::string help;
   Range range;                       ///< of a number, or of each number of a list
   std::vector<std::string> choices;  ///< of a string; empty: any
+  std::vector<Settings> presets;     ///< what each of the choices sets besides; empty: nothing
   bool changes_results = true;       ///< false for what only decides where and how fast a run goes
   std::string default_value;         ///< as TOML, taken when the option was added
   std::string origin = "default";    ///< where the present value came from
@@ -72,6 +76,9 @@ class Options {
   void add(std::string key, std::vector<std::int64_t>& field, Range range, std::string help);
   /// Says that the option added last does not change a run's results (threads, output, …).
   void only_runtime();
+  /// Says that the option added last, a string of choices, is a preset: setting it to a choice also
+  /// sets what that choice has in `settings`, keys with the prefix of now.
+  void preset(std::vector<Settings> settings);
 
   const std::vector<Option>& all() const { return options_; }
   /// The option of that key, or nullptr.
@@ -81,6 +88,7 @@ class Options {
   /// without quotes, a list as "[64, 64]" or "64,64". Throws UsageError that names the key and
   /// what was expected; for an unknown key, the nearest known one.
   void set(std::string_view key, std::string_view text, const std::string& origin);
+  /// Sets them in their order, presets before all others: what is given beside a preset holds.
   void set(const std::vector<Assignment>& assignments);
 
   /// The present values as TOML, a table for each prefix. With `results_only`, without the options

@@ -283,6 +283,17 @@ TEST_CASE("an evaluation does not depend on threads and runs exactly the episode
       CHECK(a[i].length == 200);
     }
     CHECK(a[0].episode_return != a[1].episode_return);
+
+    // A cost that grows over training counts in full, whichever worker runs how many episodes.
+    const EnvConfig costly(s.env, {{"action_cost", "0.5", "test"}});
+    const EnvConfig growing(s.env,
+                            {{"action_cost", "0.5", "test"}, {"action_cost_ramp", "700", "test"}});
+    const auto whole = evaluate(costly, policy, options, one);
+    for (ThreadPool* pool : {&one, &three}) {
+      const auto grown = evaluate(growing, policy, options, *pool);
+      for (int i = 0; i < 5; ++i) CHECK(grown[i].episode_return == whole[i].episode_return);
+    }
+    CHECK(whole[0].episode_return < a[0].episode_return);
   }
 }
 

@@ -59,4 +59,20 @@ import h5py
 print(h5py.File("own/rollouts.h5")["episodes/drawn"].shape[1])')"
 check_run "it can be evaluated" 0 evaluate own --episodes 2
 
+check_run "training under a challenge, with a cost of actions that grows over the run" 0 \
+  train --env Pendulum-v1 --steps 8192 --quiet --env-set challenge=medium \
+  --env-set action_delay=1 --env-set "randomize=length 0.7..1.7" --env-set action_cost=0.3 \
+  --env-set action_cost_ramp=600 --log-rollouts all --run challenge
+check_contains "the run keeps what the challenge stands for" "dummy_observations = 20" \
+  "$(<challenge/config.toml)"
+check_contains "and what was set beside it" "action_delay = 1" "$(<challenge/config.toml)"
+check_run "its rollouts replay to the bit, though the cost counts over episodes" 0 \
+  replay challenge --verify
+run evaluate challenge --episodes 5 --threads 1 --json
+one=$out
+run evaluate challenge --episodes 5 --threads 3 --json
+check "an evaluation takes the whole cost, whatever ran before on a worker" "$one" "$out"
+check_run "a challenge for discrete actions" 2 envs check CartPole-v1 --env-set challenge=easy
+check_contains "says what it needs" "needs an action that is a box" "$err"
+
 finish

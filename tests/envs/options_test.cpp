@@ -244,6 +244,51 @@ TEST_CASE_METHOD(TaskConfig, "Bounds are two numbers in order, infinite ones amo
                     Catch::Contains("did you mean \"environment.healthy_range\"?"));
 }
 
+struct PresetConfig {
+  std::string level = "none";
+  std::int64_t delay = 0;
+  double noise = 0.0;
+  Options options;
+
+  PresetConfig() {
+    options.set_prefix("environment.");
+    options.add("level", level, {"none", "hard"}, "how hard it is");
+    options.preset({{{"delay", "0"}, {"noise", "0"}}, {{"delay", "9"}, {"noise", "0.5"}}});
+    options.add("delay", delay, Range::at_least(0), "steps");
+    options.set_prefix("");
+    options.add("environment.noise", noise, Range::at_least(0), "deviation");
+  }
+};
+
+TEST_CASE("A preset sets others, and gives way to what is set beside it") {
+  const Assignment hard = {"environment.level", "hard", "--set"};
+  const Assignment late = {"environment.delay", "2", "mine.toml:3"};
+  for (const auto& assignments : {std::vector{hard, late}, std::vector{late, hard}}) {
+    PresetConfig config;
+    config.options.set(assignments);
+    CHECK(config.level == "hard");
+    CHECK(config.delay == 2);
+    CHECK(config.noise == 0.5);
+    CHECK_THAT(config.options.to_toml_with_origins(),
+               Catch::Contains("delay = 2  # mine.toml:3") &&
+                   Catch::Contains("noise = 0.5  # --set, environment.level = hard"));
+    // What was written is read back as it is.
+    PresetConfig again;
+    again.options.set(parse_toml(config.options.to_toml(), "config.toml"));
+    CHECK(again.options.to_toml() == config.options.to_toml());
+  }
+  PresetConfig config;
+  config.options.set({late});
+  CHECK(config.noise == 0.0);
+  config.options.set({hard});  // of a later source
+  CHECK(config.delay == 9);
+  config.options.set("environment.level", "none", "--set");
+  CHECK(config.delay == 0);
+  CHECK(config.noise == 0.0);
+  CHECK_THROWS_WITH(config.options.set({{"environment.level", "hrd", "--set"}}),
+                    Catch::Contains("expected none | hard; did you mean \"hard\"?"));
+}
+
 TEST_CASE_METHOD(TaskConfig, "A fixed option takes its own value only") {
   set("env", "Hopper-v5");
   set("env", "\"Hopper-v5\"");

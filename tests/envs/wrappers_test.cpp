@@ -409,6 +409,256 @@ TEST_CASE("A sensor drops out at its rate and reads 0 for its number of steps") 
   CHECK(std::abs(static_cast<double>(both) / kSamples - 0.0625) < 5.0 * 0.5 * deviation);
 }
 
+TEST_CASE("A sensor sticks at its rate and repeats what it read last for its number of steps") {
+  register_echoes();
+  auto env = configure("BoxEcho-v0", {{"sensor_stuck", "0.1"}, {"sensor_stuck_steps", "3"}}).make();
+  std::vector<double> observation(2);
+  env->reset(1, observation);
+  std::vector<double> last = observation;
+  std::array<int, 2> stuck = {};
+  std::array<int, 2> run = {};
+  int both = 0;
+  for (int i = 0; i < kSamples; ++i) {
+    const float sent = -1.0f + 2.0f * static_cast<float>(i) / kSamples;  // never the same
+    env->step(std::vector<float>{sent, sent + 2.0f}, observation);
+    const std::array<double, 2> now = {sent, sent + 2.0f};
+    both += observation[0] != now[0] && observation[1] != now[1] ? 1 : 0;
+    for (std::size_t k = 0; k < 2; ++k) {
+      if (observation[k] != now[k]) {
+        REQUIRE(observation[k] == last[k]);
+        ++stuck[k];
+        ++run[k];
+        continue;
+      }
+      // Only one that was stuck since before the first step may seem stuck for less.
+      if (i > 3) REQUIRE(run[k] % 3 == 0);
+      run[k] = 0;
+    }
+    last = observation;
+  }
+  // The renewal process of the sensors that drop out.
+  const double deviation = std::sqrt(9.0 * 90.0 / std::pow(12.0, 3) / kSamples);
+  for (const int count : stuck) {
+    CHECK(std::abs(static_cast<double>(count) / kSamples - 0.25) < 5.0 * deviation);
+  }
+  CHECK(std::abs(static_cast<double>(both) / kSamples - 0.0625) < 5.0 * 0.5 * deviation);
+}
+
+TEST_CASE("A sensor that always sticks stays at its first reading, noise and zeros included") {
+  register_echoes();
+  for (const std::string disturbance : {"observation_noise", "sensor_drop"}) {
+    auto env = configure("BoxEcho-v0", {{"sensor_stuck", "1"}, {disturbance, "1"}}).make();
+    std::vector<double> observation(2);
+    env->reset(4, observation);
+    const std::vector<double> first = observation;
+    CHECK((first[0] == 0.0) == (disturbance == "sensor_drop"));
+    CHECK(first[0] != 1.0);
+    for (int i = 0; i < 10; ++i) {
+      env->step(std::vector<float>{0.5f, 3.0f}, observation);
+      CHECK(observation == first);
+    }
+  }
+}
+
+TEST_CASE("Observations and rewards come as late as asked, at first the start and 0") {
+  for (const int observation_delay : {0, 1, 5}) {
+    for (const int reward_delay : {0, 1, 7}) {
+      auto env = configure("Pendulum-v1", {{"observation_delay", std::to_string(observation_delay)},
+                                           {"reward_delay", std::to_string(reward_delay)}})
+                     .make();
+      auto plain = make_env("Pendulum-v1");
+      std::vector<double> observation(3);
+      RandomStream random(8);
+      std::vector<float> action;
+      for (std::uint64_t episode = 0; episode < 2; ++episode) {
+        std::vector<std::vector<double>> observations(1, observation);
+        std::vector<double> rewards;
+        plain->reset(episode, observations[0]);
+        env->reset(episode, observation);
+        CHECK(same_bits(observation, observations[0]));
+        for (int step = 0; step < 20; ++step) {
+          draw_action(env->spec().action, random, action);
+          observations.emplace_back(3);
+          rewards.push_back(plain->step(action, observations.back()).reward);
+          const double reward = env->step(action, observation).reward;
+          const int seen = std::max(0, step + 1 - observation_delay);
+          REQUIRE(same_bits(observation, observations[static_cast<std::size_t>(seen)]));
+          REQUIRE(
+              reward ==
+              (step < reward_delay ? 0.0 : rewards[static_cast<std::size_t>(step - reward_delay)]));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Dummy observations are fresh standard normal noise behind the true ones") {
+  auto env =
+      configure("Pendulum-v1", {{"dummy_observations", "4"}, {"observation_delay", "2"}}).make();
+  auto plain = configure("Pendulum-v1", {{"observation_delay", "2"}}).make();
+  const Space& space = env->spec().observation;
+  REQUIRE(space.shape == std::vector<int>{7});
+  REQUIRE(space.labels.size() == 7);
+  CHECK(space.labels[3] == "dummy 0 (1)");
+  CHECK(space.labels[6] == "dummy 3 (1)");
+  CHECK(space.high[2] == 8.0);
+  CHECK(std::isinf(space.low[3]));
+  CHECK(std::isinf(space.high[6]));
+  std::vector<double> observation(7);
+  std::vector<double> expected(3);
+  std::vector<double> noise;
+  double next = 0.0;
+  for (std::uint64_t episode = 0; episode < 50; ++episode) {
+    env->reset(episode, observation);
+    plain->reset(episode, expected);
+    for (int step = 0; step < 100; ++step) {
+      REQUIRE(std::equal(expected.begin(), expected.end(), observation.begin()));
+      next += noise.empty() ? 0.0 : noise.back() * observation[3];
+      noise.insert(noise.end(), observation.begin() + 3, observation.end());
+      env->step(std::vector<float>{1.0f}, observation);
+      plain->step(std::vector<float>{1.0f}, expected);
+    }
+  }
+  check_normal(noise, 1.0);
+  CHECK(std::abs(next) < 5.0 * std::sqrt(5000.0));  // no number has to do with the one before
+
+  CHECK_THROWS_WITH(
+      configure("CartPole-v1", {{"pixels", "8x8"}, {"dummy_observations", "1"}}).make(),
+      Contains("dummy_observations needs an observation that is a row of numbers"));
+}
+
+TEST_CASE("Actions cost the mean of their squares, scaled to their range and clipped to it") {
+  register_echoes();
+  const std::vector<std::pair<std::vector<float>, double>> cases = {
+      {{0.0f, 2.0f}, 0.0},  {{1.0f, 0.0f}, 1.0},   {{-1.0f, 4.0f}, 1.0},
+      {{0.5f, 3.0f}, 0.25}, {{0.5f, 2.0f}, 0.125}, {{3.0f, -7.0f}, 1.0}};
+  std::vector<double> observation(2);
+  for (const double cost : {0.0, 0.3, 2.0}) {
+    auto env = configure("BoxEcho-v0", {{"action_cost", std::to_string(cost)}}).make();
+    env->reset(1, observation);
+    for (const auto& [action, square] : cases) {
+      CHECK(env->step(action, observation).reward == Approx(-cost * square).margin(1e-15));
+    }
+  }
+  {
+    // What is executed costs: here the action of the step before, twice.
+    auto env = configure("BoxEcho-v0",
+                         {{"action_cost", "1"}, {"action_delay", "1"}, {"action_repeat", "2"}})
+                   .make();
+    env->reset(1, observation);
+    CHECK(env->step(std::vector<float>{1.0f, 4.0f}, observation).reward == 0.0);
+    CHECK(env->step(std::vector<float>{0.5f, 3.0f}, observation).reward == -2.0);
+    CHECK(env->step(std::vector<float>{0.0f, 0.0f}, observation).reward == -0.5);
+  }
+  CHECK_THAT(configure("BoxEcho-v0", {{"action_cost", "0.3"}, {"action_cost_ramp", "9"}})
+                 .make()
+                 ->spec()
+                 .reward,
+             Contains("minus 0.3 mean(action^2)") && Contains("over 9 steps"));
+  CHECK_THROWS_WITH(configure("CartPole-v1", {{"action_cost", "0.1"}}).make(),
+                    Contains("action_cost needs an action that is a bounded box"));
+}
+
+TEST_CASE("The cost of actions measures the energy of the cheapest way") {
+  // One metre from rest to rest in 3 s: u = (6 d / T²)(1 − 2 t / T) has the energy 12 d² / T³.
+  constexpr int kSteps = 3000;
+  constexpr double kTime = 3.0;
+  constexpr double kStep = kTime / kSteps;
+  auto env = configure("DoubleIntegrator-v0",
+                       {{"time_step", "0.001"}, {"tolerance", "1e-9"}, {"action_cost", "1"}})
+                 .make();
+  std::vector<double> observation(2);
+  PhysicalState start;
+  start.state = {-1.0, 0.0};
+  env->reset_to(start, observation);
+  double energy = 0.0;
+  for (int i = 0; i < kSteps; ++i) {
+    const double u = 6.0 / (kTime * kTime) * (1.0 - 2.0 * (i + 0.5) / kSteps);
+    const double reward = env->step(std::vector<float>{static_cast<float>(u)}, observation).reward;
+    energy += (-reward - kStep) * kStep;
+  }
+  CHECK(energy == Approx(12.0 / 27.0).margin(1e-6));
+}
+
+TEST_CASE("The cost of actions grows over all steps of an instance, and goes on after a restore") {
+  register_echoes();
+  const EnvConfig config = configure(
+      "BoxEcho-v0", {{"action_cost", "0.5"}, {"action_cost_ramp", "10"}, {"time_limit", "4"}});
+  auto env = config.make();
+  std::vector<double> observation(2);
+  const std::vector<float> action = {1.0f, 4.0f};
+  std::vector<std::byte> bytes;
+  const auto expected = [](int step) { return -0.5 * std::min(1.0, step / 10.0); };
+  int step = 0;
+  for (std::uint64_t episode = 0; episode < 4; ++episode) {
+    if (episode == 2) {
+      env->reset_to(std::nullopt, observation);
+    } else {
+      env->reset(episode, observation);
+    }
+    for (int i = 0; i < 4; ++i) {
+      if (step == 6) {
+        StateWriter writer(bytes);
+        env->save_state(writer);
+      }
+      CHECK(env->step(action, observation).reward == Approx(expected(step++)).margin(1e-15));
+    }
+  }
+  auto fresh = config.make();
+  for (Env* other : {env.get(), fresh.get()}) {
+    StateReader reader(bytes);
+    other->restore_state(reader);
+    for (int i = 6; i < 14; ++i) {
+      CHECK(other->step(action, observation).reward == Approx(expected(i)).margin(1e-15));
+    }
+  }
+  auto grown = config.without_ramps().make();
+  grown->reset(1, observation);
+  CHECK(grown->step(action, observation).reward == -0.5);
+}
+
+TEST_CASE("A challenge is the suite's combination, which single options change") {
+  const auto toml = [](EnvConfig config) {
+    Options options;
+    config.describe(options);
+    return options.to_toml();
+  };
+  const auto combination = [](const std::vector<std::string>& values) {
+    const std::vector<std::string> keys = {
+        "action_delay",       "observation_delay", "reward_delay",      "action_noise",
+        "observation_noise",  "sensor_drop",       "sensor_stuck",      "sensor_drop_steps",
+        "sensor_stuck_steps", "action_repeat",     "dummy_observations"};
+    std::vector<Setting> settings;
+    for (std::size_t i = 0; i < keys.size(); ++i) settings.emplace_back(keys[i], values[i]);
+    return settings;
+  };
+  const std::vector<std::pair<std::string, std::vector<Setting>>> levels = {
+      {"easy", combination({"3", "3", "10", "0.1", "0.1", "0.01", "0.01", "1", "1", "1", "10"})},
+      {"medium", combination({"6", "6", "20", "0.3", "0.3", "0.05", "0.05", "5", "5", "2", "20"})},
+      {"hard", combination({"9", "9", "40", "1", "1", "0.1", "0.1", "10", "10", "3", "50"})}};
+  for (const auto& [level, settings] : levels) {
+    INFO(level);
+    std::string expected = toml(configure("Hopper-v5", settings));
+    const std::string none = "challenge = \"none\"";
+    expected.replace(expected.find(none), none.size(), "challenge = \"" + level + "\"");
+    CHECK(toml(configure("Hopper-v5", {{"challenge", level}})) == expected);
+    CHECK(toml(configure("Hopper-v5", {{"challenge", level}, {"challenge", "none"}})) ==
+          toml("Hopper-v5"));
+    const auto env = configure("Hopper-v5", {{"challenge", level}}).make();
+    const auto plain = configure("Hopper-v5", settings).make();
+    CHECK(env->spec().observation.shape == plain->spec().observation.shape);
+    CHECK(env->spec().time_limit == plain->spec().time_limit);
+  }
+  CHECK(toml(configure("Hopper-v5", {{"action_delay", "2"}, {"challenge", "hard"}})) ==
+        toml(configure("Hopper-v5", {{"challenge", "hard"}, {"action_delay", "2"}})));
+  CHECK_THAT(toml(configure("Hopper-v5", {{"action_delay", "2"}, {"challenge", "hard"}})),
+             Contains("action_delay = 2\n") && Contains("observation_delay = 9\n"));
+  CHECK_THROWS_WITH(configure("CartPole-v1", {{"challenge", "easy"}}).make(),
+                    Contains("challenge = easy needs an action that is a box"));
+  CHECK_THROWS_WITH(configure("Hopper-v5", {{"challenge", "hrad"}}),
+                    Contains("expected none | easy | medium | hard"));
+}
+
 TEST_CASE("A frame stack shows the last observations, padded with the first") {
   for (const std::string id : {"HalfCheetah-v5", "CartPole-v1"}) {
     auto env = configure(id, {{"frame_stack", "3"}}).make();
@@ -538,7 +788,14 @@ TEST_CASE("Wrappers say what is wrong with their options") {
                                                        {"action_delay", "-1"},
                                                        {"action_noise", "-0.1"},
                                                        {"sensor_drop", "1.1"},
-                                                       {"sensor_drop_steps", "0"}}) {
+                                                       {"sensor_drop_steps", "0"},
+                                                       {"sensor_stuck", "-0.1"},
+                                                       {"sensor_stuck_steps", "0"},
+                                                       {"observation_delay", "1001"},
+                                                       {"reward_delay", "-1"},
+                                                       {"dummy_observations", "-1"},
+                                                       {"action_cost", "-1"},
+                                                       {"action_cost_ramp", "-1"}}) {
     CHECK_THROWS_WITH(configure("CartPole-v1", {{key, value}}), Contains(key));
   }
   for (const std::string size : {"16", "16x", "x16", "0x16", "16x16x3", "16 x 16", "99999x16"}) {
@@ -552,10 +809,20 @@ TEST_CASE("Every wrapper, and all at once, repeats and restores in every bit") {
        {"HalfCheetah-v5", "CartPole-v1", "LunarLander-v3", "dmc/finger-turn_easy"}) {
     const std::vector<std::string> parameters = make_env(id)->parameter_names();
     std::vector<std::vector<Setting>> cases = {
-        {{"time_limit", "9"}},          {{"action_repeat", "2"}},
-        {{"action_delay", "3"}},        {{"action_noise", "0.2"}},
-        {{"observation_noise", "0.1"}}, {{"sensor_drop", "0.2"}, {"sensor_drop_steps", "3"}},
+        {{"time_limit", "9"}},
+        {{"action_repeat", "2"}},
+        {{"action_delay", "3"}},
+        {{"action_noise", "0.2"}},
+        {{"observation_noise", "0.1"}},
+        {{"sensor_drop", "0.2"}, {"sensor_drop_steps", "3"}},
+        {{"sensor_stuck", "0.2"}, {"sensor_stuck_steps", "3"}},
+        {{"observation_delay", "2"}},
+        {{"reward_delay", "4"}},
+        {{"dummy_observations", "3"}},
         {{"frame_stack", "3"}}};
+    if (make_env(id)->spec().action.bounded()) {
+      cases.push_back({{"action_cost", "0.5"}, {"action_cost_ramp", "20"}});
+    }
     if (!parameters.empty()) cases.push_back({{"randomize", parameters.front() + " 0.5..2"}});
     std::vector<Setting> all;
     for (const auto& settings : cases) all.insert(all.end(), settings.begin(), settings.end());
@@ -571,9 +838,13 @@ TEST_CASE("Every wrapper, and all at once, repeats and restores in every bit") {
       env->reset(11, expected);
       twin->reset(11, observation);
       REQUIRE(same_bits(observation, expected));
-      late->reset(12, observation);  // it has another past
       RandomStream random(5);
       std::vector<float> action;
+      late->reset(12, observation);  // it has another past
+      for (int step = 0; step < 3; ++step) {
+        draw_action(env->spec().action, random, action);
+        late->step(action, observation);
+      }
       for (int step = 0; step < 14; ++step) {
         if (step == 5) {
           std::vector<std::byte> bytes;
