@@ -126,6 +126,10 @@ constexpr Family kFamilies[] = {
      [](const Space& action, const DistributionOptions& options) {
        return make_bins(action.size(), static_cast<int>(options.bins));
      }},
+    {"mixture", Needs::kBox,
+     [](const Space& action, const DistributionOptions& options) {
+       return make_mixture(action.size(), static_cast<int>(options.components));
+     }},
     {"categorical", Needs::kDiscrete,
      [](const Space& action, const DistributionOptions&) {
        return make_categorical(action.counts[0]);
@@ -161,6 +165,8 @@ std::string in_words(Needs needs) {
 void DistributionOptions::describe(Options& options) {
   options.add("distribution.bins", bins, Range::between(2, 101),
               "bins: values that each dimension can take, evenly spaced over the action box");
+  options.add("distribution.components", components, Range::between(1, 16),
+              "mixture: normals in each dimension");
 }
 
 const std::vector<std::string>& distribution_names() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <numbers>
 #include <numeric>
@@ -276,6 +277,14 @@ std::vector<Instance> instances() {
   all.push_back({make_gaussian(2), normal_p, normal_q, one});
   all.push_back({make_squashed_gaussian(2), normal_p, normal_q,
                  [](double u) { return std::pow(std::cosh(u), -2.0); }});
+  all.push_back({make_mixture(2, 3),
+                 {0.3f, -0.2f, 0.5f, 0.1f, 0.4f, -0.6f,      // logits
+                  -0.8f, 0.2f, 0.9f, -0.3f, 0.1f, 1.2f,      // means
+                  -1.2f, -0.5f, -1.5f, 0.2f, -2.0f, -0.4f},  // log standard deviations
+                 {-0.1f, 0.6f, 0.2f, 0.0f, 0.3f, 0.5f,       //
+                  -0.5f, 0.1f, 0.7f, -0.4f, 0.3f, 0.8f,      //
+                  -0.9f, -0.2f, -1.0f, 0.1f, -1.4f, -0.1f},
+                 one});
   all.push_back({make_bernoulli(2), {0.5f, -1.0f}, {-1.0f, 0.2f}});
   all.push_back({make_ternary(2),
                  {0.5f, -1.0f, 0.3f, 0.2f, 0.1f, -0.4f},
@@ -983,6 +992,65 @@ TEST_CASE("a squashed gaussian's entropy is as exact as it says") {
   }
 }
 
+TEST_CASE("a mixture of one is a gaussian") {
+  const auto mixture = make_mixture(1, 1);
+  const auto gaussian = make_gaussian(1);
+  const Floats p = {0.4f, 0.3f, -0.6f};
+  const Floats q = {-2.0f, -0.2f, 0.1f};
+  const Floats gaussian_p = {0.3f, -0.6f};
+  const Floats gaussian_q = {-0.2f, 0.1f};
+  CHECK(entropy(*mixture, p) == Approx(entropy(*gaussian, gaussian_p)).margin(1e-5));
+  CHECK(kl(*mixture, p, q) == Approx(kl(*gaussian, gaussian_p, gaussian_q)).margin(1e-5));
+  // Inside the box, and outside of it, where the sample is clipped but its log π still moves.
+  for (const float action : {0.7f, 1.5f, -4.0f}) {
+    CHECK(log_prob(*mixture, p, {action}) ==
+          Approx(log_prob(*gaussian, gaussian_p, {action})).margin(1e-5));
+    const Floats slope_at = {1.3f};
+    const Floats weight = {0.7f};
+    Floats g(3), expected(2);
+    mixture->pathwise_gradient(p, Floats{action}, slope_at, weight, g);
+    gaussian->pathwise_gradient(gaussian_p, Floats{action}, slope_at, weight, expected);
+    CHECK(g[0] == Approx(0.0).margin(1e-5));
+    CHECK(g[1] == Approx(expected[0]).margin(1e-5));
+    CHECK(g[2] == Approx(expected[1]).margin(1e-5));
+  }
+}
+
+TEST_CASE("a mixture's entropy and KL are as exact as they say, at any scale of its components") {
+  const auto d = make_mixture(1, 2);
+  const Floats spike = {0.0f, 0.0f, 0.0f, 0.3f, 0.0f, -4.0f};     // a narrow one on a wide one
+  const Floats apart = {1.0f, -0.5f, -1.5f, 1.5f, -2.0f, -1.0f};  // with a gap between
+  const Floats close = {0.2f, -0.3f, -0.1f, 0.1f, -1.0f, -1.2f};  // which overlap
+  const auto density = [](const Floats& row, double x) {
+    const double w = 1.0 / (1.0 + std::exp(static_cast<double>(row[1]) - row[0]));
+    const auto part = [&](int c) {
+      const double std = std::exp(static_cast<double>(row[4 + c]));
+      const double z = (x - row[2 + c]) / std;
+      return std::exp(-0.5 * z * z) / (std * std::sqrt(2.0 * std::numbers::pi));
+    };
+    // The smallest double stands for what underflows.
+    return std::max(w * part(0) + (1.0 - w) * part(1), std::numeric_limits<double>::min());
+  };
+  for (const Floats& p : {spike, apart, close}) {
+    const double dx = 2e-4;
+    double h = 0.0;
+    for (double x = -9.0; x < 9.0; x += dx) h -= density(p, x) * std::log(density(p, x)) * dx;
+    CHECK(entropy(*d, p) == Approx(h).margin(1e-4));
+    for (const Floats& q : {spike, apart, close}) {
+      // Narrow tails of q underflow in the reference where p still has mass.
+      if (p[4] > q[4]) continue;
+      double divergence = 0.0;
+      for (double x = -9.0; x < 9.0; x += dx) {
+        divergence += density(p, x) * std::log(density(p, x) / density(q, x)) * dx;
+      }
+      CHECK(kl(*d, p, q) == Approx(divergence).margin(1e-4).epsilon(1e-4));
+    }
+  }
+  Floats a(1);
+  d->mode(apart, a);
+  CHECK(a[0] == -1.5f);
+}
+
 TEST_CASE("two bins are a bernoulli") {
   const auto bins = make_bins(2, 2);
   const auto bernoulli = make_bernoulli(2);
@@ -1111,15 +1179,16 @@ TEST_CASE("every family of the table is made under its own name") {
   }
 }
 
-TEST_CASE("the number of bins has its range") {
-  DistributionOptions bins;
+TEST_CASE("the numbers of bins and components have their ranges") {
+  DistributionOptions chosen;
   Options options;
-  bins.describe(options);
+  chosen.describe(options);
   options.set("distribution.bins", "101", "test");
-  CHECK(bins.bins == 101);
+  CHECK(chosen.bins == 101);
   CHECK_THROWS_WITH(options.set("distribution.bins", "1", "test"),
                     Catch::Contains("distribution.bins"));
   CHECK_THROWS_AS(options.set("distribution.bins", "102", "test"), UsageError);
+  CHECK_THROWS_AS(options.set("distribution.components", "0", "test"), UsageError);
 }
 
 TEST_CASE("a family must fit the action space") {
