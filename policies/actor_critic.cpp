@@ -17,11 +17,12 @@ void PolicyConfig::describe(Options& options) {
   options.add("network.kind", network, {"auto", "dense", "torch"},
               "dense: fused float kernels; torch: LibTorch; auto: dense where it can compute the "
               "network, which is all but gelu");
+  options.add("network.log_std", log_std, Range::between(-10, 10),
+              "gaussian, squashed, mixture: initial log standard deviation, in half widths of the "
+              "action box");
   options.add(
-      "network.log_std", log_std, Range::between(-10, 10),
-      "gaussian, squashed: initial log standard deviation, in half widths of the action box");
-  options.add("network.state_dependent_std", state_dependent_std,
-              "gaussian, squashed: whether the network also gives the log standard deviation");
+      "network.state_dependent_std", state_dependent_std,
+      "gaussian, squashed, mixture: whether the network also gives the log standard deviation");
   distribution.describe(options);
 }
 
