@@ -91,9 +91,9 @@ class Distribution {
   virtual std::span<const float> bins() const { return {}; }
   /// K: how many values a dimension can take; 0 for a box.
   virtual int values_per_dimension() const { return static_cast<int>(bins().size()); }
+  static constexpr int kMaxEnumerated = 4096;
   /// All M = K^D actions [M, A], the last dimension changing fastest; empty for a box, and where
   /// there are more than kMaxEnumerated.
-  static constexpr int kMaxEnumerated = 4096;
   std::vector<float> enumerate() const;
   /// The action row with dimension i at its other extreme, −a, in place (kExtremes and kBins).
   static void flip(std::span<float> action, int i) { action[static_cast<std::size_t>(i)] *= -1.0f; }
@@ -111,8 +111,8 @@ class Distribution {
 
   // ---- entropy and divergence
 
-  /// Entropy of the action in nats (differential, for a density; of the executed action for a
-  /// squashed Gaussian), per dimension: [n, D].
+  /// Entropy in nats of what log_prob is the logarithm of (differential, for a density), per
+  /// dimension: [n, D].
   virtual void entropy(std::span<const float> parameters, std::span<float> out) const = 0;
   /// gradient [n, P] += weights[i]·∇H.
   virtual void entropy_gradient(std::span<const float> parameters, std::span<const float> weights,
@@ -210,8 +210,9 @@ std::unique_ptr<Distribution> make_ternary(int dimensions);
 /// is; P = 3·D·C, row (logit[D, C], mean[D, C], log_std[D, C]). The mode is that of the components'
 /// means at which the density is largest. Entropy and KL have no closed form: they and their
 /// gradients are one composite Gauss-Legendre rule (8 nodes between every two of the points μ ± 1,
-/// 3, 7 σ of all components), within 1e-4 of the integral. Pathwise gradients hold the sample's
-/// quantile fixed; those of the logits vary much where components hardly overlap.
+/// 3, 7 σ of all components), within 1e-4 of the integral (a KL above 1: within 1e-4 of its value).
+/// Pathwise gradients hold the sample's quantile fixed; those of the logits vary much where
+/// components hardly overlap.
 std::unique_ptr<Distribution> make_mixture(int dimensions, int components);
 
 /// What a user can choose about a family.
