@@ -9,7 +9,9 @@
 #include <string>
 
 #include "agents/ppo.h"
+#include "agents/sac.h"
 #include "backends/dense/matmul.h"
+#include "envs/env_config.h"
 #include "envs/random.h"
 #include "runners/bench.h"
 #include "runners/run_config.h"
@@ -116,6 +118,93 @@ class PpoUpdates {
   std::unique_ptr<ActorCritic> policy_;
   std::unique_ptr<Ppo> learner_;
 };
+
+/// SAC's updates on what the initial policy has seen of an environment.
+class SacUpdates {
+ public:
+  SacUpdates(const std::string& env, const std::vector<int>& hidden, const std::string& kind,
+             int batch)
+      : config_(resolve_config(std::nullopt, {{"env", env, "bench"}, {"algo", "sac", "bench"}})),
+        environments_(config_.env, /*envs=*/1, /*seed=*/1, pool_) {
+    config_.policy.hidden = {hidden.begin(), hidden.end()};
+    config_.policy.network = kind;
+    config_.runtime.envs = 1;
+    config_.sac.batch = batch;
+    config_.sac.learning_starts = 1;
+    config_.sac.updates_per_step = 1.0;
+    policy_ = std::make_unique<ActorCritic>(config_.policy, environments_.spec());
+    learner_ =
+        std::make_unique<Sac>(config_.sac, config_.policy, config_.runtime, environments_, *policy_,
+                              /*seed=*/1, /*total_steps=*/std::int64_t{1} << 40, pool_);
+  }
+
+  /// For one update, measured over about `seconds`.
+  double microseconds(double seconds) {
+    std::chrono::duration<double> elapsed{};
+    std::int64_t updates = 0;
+    for (; elapsed.count() < seconds; ++updates) {
+      learner_->collect();
+      const auto start = std::chrono::steady_clock::now();
+      learner_->update();
+      elapsed += std::chrono::steady_clock::now() - start;
+    }
+    return 1e6 * elapsed.count() / static_cast<double>(updates);
+  }
+
+ private:
+  RunConfig config_;
+  ThreadPool pool_{1};
+  VectorEnv environments_;
+  std::unique_ptr<ActorCritic> policy_;
+  std::unique_ptr<Sac> learner_;
+};
+
+/// The products of one update of SAC with two critics: the actor in the next states and, both ways,
+/// in these; each critic of the targets, both ways on what was done, and both ways, without its
+/// weights, on what the actor would do.
+std::vector<Product> sac_products(int observations, int actions, const std::vector<int>& hidden,
+                                  int batch) {
+  const MlpShape actor = {observations, hidden, 2 * actions, Activation::kRelu};
+  const MlpShape critic = {observations + actions, hidden, 1, Activation::kRelu};
+  std::vector<Product> products;
+  const auto add = [&products](const std::vector<Product>& more, int times) {
+    for (int i = 0; i < times; ++i) products.insert(products.end(), more.begin(), more.end());
+  };
+  add(forward_products(actor, batch), 2);
+  add(backward_products(actor, batch), 1);
+  add(forward_products(critic, batch), 2 * 3);
+  add(backward_products(critic, batch), 2);
+  for (int layer = 0; layer < critic.layers(); ++layer) {
+    add({{batch, critic.layer_inputs(layer), critic.layer_outputs(layer)}}, 2);
+  }
+  return products;
+}
+
+/// learn.sac.<sizes>.b<batch> against the peak of its products, and .torch against LibTorch.
+std::vector<Benchmark> sac_benchmarks(const std::string& env, const std::vector<int>& hidden,
+                                      int batch) {
+  const std::string name = "learn.sac." + size_name(hidden) + ".b" + std::to_string(batch);
+  const std::string peer_name = name + ".torch";
+  return {{{name},
+           [=](const BenchOptions& options) {
+             const EnvSpec spec = make_env(env)->spec();
+             const auto products =
+                 sac_products(spec.observation.size(), spec.action.size(), hidden, batch);
+             SacUpdates ours(env, hidden, "dense", batch);
+             return std::vector<BenchRow>{interleave(
+                 name, "us", Better::kLower, options.runs,
+                 [&] { return ours.microseconds(options.seconds); },
+                 [&] { return 1e6 * flops(products) / matmul_peak(products, options.seconds); })};
+           }},
+          {{peer_name}, [=](const BenchOptions& options) {
+             SacUpdates ours(env, hidden, "dense", batch);
+             SacUpdates peer(env, hidden, "torch", batch);
+             return std::vector<BenchRow>{interleave(
+                 peer_name, "us", Better::kLower, options.runs,
+                 [&] { return ours.microseconds(options.seconds); },
+                 [&] { return peer.microseconds(options.seconds); })};
+           }}};
+}
 
 // Of HalfCheetah-v5.
 constexpr int kObservations = 17;
@@ -230,6 +319,10 @@ std::vector<Benchmark> learn_benchmarks(int threads) {
                               [&] { return ours.microseconds(); },
                               [&] { return peer.microseconds(); })};
                         }});
+  for (const auto& more : {sac_benchmarks("Pendulum-v1", {64, 64}, 100),
+                           sac_benchmarks("HalfCheetah-v5", {256, 256}, 256)}) {
+    benchmarks.insert(benchmarks.end(), more.begin(), more.end());
+  }
   return benchmarks;
 }
 

@@ -1,4 +1,4 @@
-// Whole PPO runs: against bare physics, against the least time that their physics and arithmetic
+// Whole runs: against bare physics, against the least time that their physics and arithmetic
 // take, and with logging on against off.
 #include <algorithm>
 #include <array>
@@ -58,11 +58,11 @@ double process_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// The shipped configuration of PPO on `env`, with these keys changed.
+/// The shipped configuration of PPO, or another learner, on `env`, with these keys changed.
 RunConfig shipped(const std::string& env, const BenchOptions& options,
                   std::vector<Assignment> changes = {}) {
   changes.push_back({"env", env, "bench"});
-  changes.push_back({"threads", std::to_string(options.threads), "bench"});
+  changes.insert(changes.begin(), {"threads", std::to_string(options.threads), "bench"});
   return resolve_config(std::nullopt, changes);
 }
 
@@ -171,6 +171,26 @@ Benchmark training_cpu(const std::string& env, std::int64_t steps) {
       }};
 }
 
+/// Processor seconds of a whole SAC run, networks of ours against LibTorch's.
+Benchmark off_policy_cpu(const std::string& env, std::int64_t steps) {
+  const std::string name = "train.sac." + env + ".cpu";
+  return {{name}, [=](const BenchOptions& options) {
+            const auto seconds = [&](const char* network) {
+              const RunConfig config = shipped(env, options,
+                                               {{"algo", "sac", "bench"},
+                                                {"steps", std::to_string(steps), "bench"},
+                                                {"threads", "1", "bench"},
+                                                {"network.kind", network, "bench"}});
+              const double start = process_cpu_seconds();
+              train_once(config);
+              return process_cpu_seconds() - start;
+            };
+            return std::vector<BenchRow>{interleave(
+                name, "CPU s", Better::kLower, options.runs, [&] { return seconds("dense"); },
+                [&] { return seconds("torch"); })};
+          }};
+}
+
 /// Runs the `train` binary beside this one and returns the seconds from before its start to after
 /// its end.
 double train_process_seconds(const std::string& env, int threads) {
@@ -259,7 +279,7 @@ std::vector<Benchmark> train_benchmarks() {
   return {training_rate("CartPole-v1", 100'000),   training_process("CartPole-v1"),
           training_rate("Pendulum-v1", 100'000),   training_cpu("Pendulum-v1", 300'000),
           training_rate("HalfCheetah-v5", 65'536), training_rate("Hopper-v5", 65'536),
-          training_rate("Walker2d-v5", 65'536)};
+          training_rate("Walker2d-v5", 65'536),    off_policy_cpu("Pendulum-v1", 10'000)};
 }
 
 std::vector<Benchmark> logs_benchmarks() {
