@@ -58,6 +58,10 @@ EvaluatedEpisode run_episode(Env& env, const FrozenPolicy& policy, const Evaluat
       distribution.sample(parameters, random, action);
     }
     distribution.execute(action);
+    if (options.keep_actions) {
+      episode.actions.insert(episode.actions.end(), action.begin(), action.end());
+      episode.parameters.insert(episode.parameters.end(), parameters.begin(), parameters.end());
+    }
     policy.network().action_map().to_env(action);
     const StepResult result = env.step(action, exact);
     if (!std::isfinite(result.reward)) {

@@ -41,12 +41,17 @@ struct EvaluationOptions {
   bool deterministic = true;  ///< take the mode; otherwise sample
   std::uint64_t seed = 0;
   bool keep_observations = false;
+  bool keep_actions = false;
 };
 
 struct EvaluatedEpisode {
   double episode_return = 0.0;
   std::int64_t length = 0;
   std::vector<float> observations;  ///< [length, obs], where kept
+  /// [length, action_size] as executed, before they are mapped to the environment's bounds, and
+  /// [length, P] of the distributions that they came from; where actions are kept.
+  std::vector<float> actions;
+  std::vector<float> parameters;
 };
 
 /// Runs exactly `episodes` episodes, episode i seeded from {seed, i}, so that neither the number of

@@ -297,5 +297,35 @@ TEST_CASE("an evaluation does not depend on threads and runs exactly the episode
   }
 }
 
+TEST_CASE("an evaluation keeps executed actions and the distributions that they came from") {
+  Setup s;
+  s.steps = 800;
+  Trainer t(s);
+  t.iterate(1);
+  Checkpoint checkpoint;
+  t.learner.save(checkpoint);
+  const FrozenPolicy policy(s.policy, t.environments.spec(), true, checkpoint);
+  const Distribution& distribution = policy.distribution();
+  const auto parameters = static_cast<std::size_t>(distribution.parameter_size());
+  for (const bool deterministic : {false, true}) {
+    EvaluationOptions options{.episodes = 2, .deterministic = deterministic};
+    CHECK(evaluate(s.env, policy, options, t.pool)[0].actions.empty());
+    options.keep_actions = true;
+    const EvaluatedEpisode episode = evaluate(s.env, policy, options, t.pool)[1];
+    REQUIRE(episode.actions.size() == 200);
+    REQUIRE(episode.parameters.size() == 200 * parameters);
+    int at_mode = 0;
+    for (std::size_t i = 0; i < episode.actions.size(); ++i) {
+      REQUIRE(std::abs(episode.actions[i]) <= 1.0f);
+      float mode = 0.0f;
+      distribution.mode(std::span(episode.parameters).subspan(i * parameters, parameters),
+                        {&mode, 1});
+      distribution.execute({&mode, 1});
+      at_mode += episode.actions[i] == mode;
+    }
+    CHECK((at_mode == 200) == deterministic);
+  }
+}
+
 }  // namespace
 }  // namespace costate
