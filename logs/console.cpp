@@ -40,18 +40,6 @@ std::string short_count(double value) {
   return format(value >= 999.5 ? "%.0f" : "%.3g", value) + suffix;
 }
 
-std::string clock(double seconds) {
-  const auto whole = std::llround(seconds);
-  std::array<char, 64> text;
-  if (whole >= 3600) {
-    std::snprintf(text.data(), text.size(), "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
-                  whole % 60);
-  } else {
-    std::snprintf(text.data(), text.size(), "%lld:%02lld", whole / 60, whole % 60);
-  }
-  return text.data();
-}
-
 }  // namespace
 
 // Prints log lines above the status line, which it takes away before and draws again after them.
@@ -143,6 +131,18 @@ bool Console::shows_status() const {
   return sink_->shows_status();
 }
 
+std::string format_duration(double seconds) {
+  const auto whole = std::llround(seconds);
+  std::array<char, 64> text;
+  if (whole >= 3600) {
+    std::snprintf(text.data(), text.size(), "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60,
+                  whole % 60);
+  } else {
+    std::snprintf(text.data(), text.size(), "%lld:%02lld", whole / 60, whole % 60);
+  }
+  return text.data();
+}
+
 std::string format_progress(const Progress& progress) {
   const auto step = static_cast<double>(progress.step);
   const auto total = static_cast<double>(progress.total);
@@ -150,7 +150,7 @@ std::string format_progress(const Progress& progress) {
   line += "  " + short_count(step) + "/" + short_count(total) + " steps";
   line += "  " + short_count(progress.steps_per_second) + " steps/s";
   if (progress.steps_per_second > 0) {
-    line += "  ETA " + clock((total - step) / progress.steps_per_second);
+    line += "  ETA " + format_duration((total - step) / progress.steps_per_second);
   }
   if (!std::isnan(progress.return_mean)) line += format("  return %.1f", progress.return_mean);
   return line;

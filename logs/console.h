@@ -51,6 +51,9 @@ class Console {
   std::unique_ptr<spdlog::logger> logger_;
 };
 
+/// "0:47" or "1:02:03".
+std::string format_duration(double seconds);
+
 /// How far a run is. NaN in `return_mean`: no episode has ended yet.
 struct Progress {
   std::int64_t step = 0;

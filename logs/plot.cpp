@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "envs/error.h"
+#include "logs/markup.h"
 
 namespace costate {
 namespace {
@@ -38,29 +39,6 @@ std::string number(double value) {
   return out == "-0" ? "0" : out;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // The number of characters of UTF-8 text.
 double characters(std::string_view text) {
   return static_cast<double>(
@@ -70,7 +48,7 @@ double characters(std::string_view text) {
 std::string text(double x, double y, const char* anchor, std::string_view style,
                  std::string_view content) {
   return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\" " +
-         std::string(style) + ">" + escaped(content) + "</text>\n";
+         std::string(style) + ">" + escape_markup(content) + "</text>\n";
 }
 
 std::string line(double x1, double y1, double x2, double y2, std::string_view style) {
@@ -144,9 +122,8 @@ class Panel {
     y_.high += margin;
   }
 
-  std::string draw(const std::vector<std::string>& names, int clip_id) const {
+  std::string draw(const std::vector<std::string>& names, const std::string& clip) const {
     std::string svg = axes();
-    const std::string clip = "clip" + std::to_string(clip_id);
     svg += "<clipPath id=\"" + clip + "\"><rect x=\"" + number(left_) + "\" y=\"" + number(top_) +
            "\" width=\"" + number(kPlotWidth) + "\" height=\"" + number(kPlotHeight) +
            "\"/></clipPath>\n<g clip-path=\"url(#" + clip + ")\">\n";
@@ -321,7 +298,8 @@ std::string to_svg(const LineChart& chart) {
   return to_svg(std::span(&chart, 1), 1);
 }
 
-std::string to_svg(std::span<const LineChart> charts, int columns, const std::string& title) {
+std::string to_svg(std::span<const LineChart> charts, int columns, const std::string& title,
+                   const std::string& id) {
   columns = std::clamp(columns, 1, std::max(1, static_cast<int>(charts.size())));
   std::vector<std::string> names;
   for (const LineChart& chart : charts) {
@@ -353,13 +331,13 @@ std::string to_svg(std::span<const LineChart> charts, int columns, const std::st
                     ".figure { font-size: 18px; font-weight: bold; fill: #222 }</style>\n"
                     "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n";
   if (!title.empty()) svg += text(width / 2, 26, "middle", "class=\"figure\"", title);
-  int clip_id = 0;
+  int panel = 0;
   for (const LineChart& chart : charts) {
-    const int column = clip_id % columns;
-    const int row = clip_id / columns;
+    const int column = panel % columns;
+    const int row = panel / columns;
     svg += Panel(chart, column * panel_width + kLeft, panels_top + row * panel_height + kTop)
-               .draw(names, clip_id);
-    ++clip_id;
+               .draw(names, id + std::to_string(panel));
+    ++panel;
   }
   return svg + legend_svg + "</svg>\n";
 }

@@ -39,8 +39,10 @@ struct LineChart {
 
 /// One chart. Throws Error that names the curve where its vectors have different lengths.
 std::string to_svg(const LineChart& chart);
-/// Charts side by side, `columns` in a row, under one title ("" for none).
-std::string to_svg(std::span<const LineChart> charts, int columns, const std::string& title = "");
+/// Charts side by side, `columns` in a row, under one title ("" for none). Ids of elements begin
+/// with `id`, which has to differ between the figures of one page.
+std::string to_svg(std::span<const LineChart> charts, int columns, const std::string& title = "",
+                   const std::string& id = "clip");
 
 /// About `count` round numbers (1, 2 or 5 times a power of ten apart) in [low, high].
 std::vector<double> nice_ticks(double low, double high, int count);

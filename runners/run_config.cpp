@@ -1,5 +1,6 @@
 #include "runners/run_config.h"
 
+#include <sstream>
 #include <utility>
 
 #include "envs/assets.h"
@@ -145,6 +146,15 @@ RunConfig parse_config(const std::string& toml, const std::string& source,
   Options table = config.options();
   table.set(values);
   return config;
+}
+
+std::optional<std::pair<std::string, std::string>> first_difference(RunConfig a, RunConfig b) {
+  std::istringstream ours(a.options().to_toml(/*results_only=*/true));
+  std::istringstream theirs(b.options().to_toml(/*results_only=*/true));
+  for (std::string x, y; std::getline(ours, x) && std::getline(theirs, y);) {
+    if (x != y) return std::pair(x, y);
+  }
+  return {};
 }
 
 }  // namespace costate

@@ -66,4 +66,7 @@ RunConfig read_run_config(const std::filesystem::path& folder,
 RunConfig parse_config(const std::string& toml, const std::string& source,
                        const std::vector<Assignment>& assignments = {});
 
+/// The first lines, of the TOML of `a` and of `b`, in which values that change results differ.
+std::optional<std::pair<std::string, std::string>> first_difference(RunConfig a, RunConfig b);
+
 }  // namespace costate

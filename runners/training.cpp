@@ -9,7 +9,6 @@
 #include <memory>
 #include <mujoco/mujoco.h>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "agents/mpo.h"
@@ -237,17 +236,13 @@ void write_config(RunConfig config, const fs::path& run) {
 
 /// Throws Error where a value that changes results, other than the number of steps, differs
 /// from the one that the checkpoint was made with.
-void check_unchanged(RunConfig config, const Checkpoint& checkpoint, const fs::path& run) {
+void check_unchanged(const RunConfig& config, const Checkpoint& checkpoint, const fs::path& run) {
   RunConfig old = parse_config(checkpoint.get<std::string>("config"),
                                run_folder::last_checkpoint(run).string());
   old.steps = config.steps;
-  std::istringstream ours(config.options().to_toml(/*results_only=*/true));
-  std::istringstream theirs(old.options().to_toml(/*results_only=*/true));
-  for (std::string a, b; std::getline(ours, a) && std::getline(theirs, b);) {
-    if (a != b) {
-      throw Error(run_folder::config(run).string() + " has " + a + ", expected " + b + " as in " +
-                  run_folder::last_checkpoint(run).string());
-    }
+  if (const auto lines = first_difference(config, old)) {
+    throw Error(run_folder::config(run).string() + " has " + lines->first + ", expected " +
+                lines->second + " as in " + run_folder::last_checkpoint(run).string());
   }
 }
 
