@@ -22,6 +22,7 @@ train() { "$runners/train" "$@"; }
 evaluate() { "$runners/evaluate" "$@"; }
 replay() { "$runners/replay" "$@"; }
 compare() { "$runners/compare" "$@"; }
+study() { "$runners/study" "$@"; }
 envs() { "$runners/envs" "$@"; }
 bench() { "$runners/bench" "$@"; }
 

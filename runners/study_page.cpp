@@ -1,0 +1,172 @@
+#include "runners/study_page.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "logs/markup.h"
+#include "logs/plot.h"
+#include "runners/text_table.h"
+
+namespace costate {
+namespace {
+
+constexpr const char* kStyle = R"(
+body { font: 15px/1.5 Helvetica, Arial, 'DejaVu Sans', sans-serif; color: #222; background: #fff;
+  max-width: 1100px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.6em } h2 { font-size: 1.25em; margin-top: 2em }
+table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
+caption { text-align: left; font-weight: bold; padding: 0.3em 0 }
+th, td { padding: 0.25em 0.7em; text-align: right; vertical-align: top;
+  border-bottom: 1px solid #ddd }
+thead th { border-bottom: 2px solid #666 }
+th:first-child, td.text { text-align: left }
+tbody th { font-weight: normal }
+small { color: #555; white-space: nowrap }
+figure { margin: 1.5em 0 } figcaption { font-weight: bold }
+svg { max-width: 100%; height: auto }
+dt { font-weight: bold; float: left; clear: left; min-width: 7em } dd { margin: 0 0 0.2em 8em }
+@media print { body { max-width: none; margin: 0; font-size: 11px }
+  h2, figcaption { break-after: avoid } tr, figure { break-inside: avoid } }
+)";
+
+std::string tag(const std::string& name, const std::string& text) {
+  return "<" + name + ">" + escape_markup(text) + "</" + name + ">";
+}
+
+// The value, and below it its interval, where there is one.
+std::string number_cell(double value, const Interval& interval) {
+  std::string cell = "<td>" + short_number(value);
+  if (!std::isnan(interval.low)) {
+    cell += "<br/><small>[" + short_number(interval.low) + ", " + short_number(interval.high) +
+            "]</small>";
+  }
+  return cell + "</td>";
+}
+
+std::string claims_table(const ExperimentReport& experiment) {
+  if (experiment.claims.empty()) return "";
+  std::string html =
+      "<table>\n<caption>Claims</caption>\n<thead><tr><th>claim</th><th>of</th>"
+      "<th>found</th><th>claimed</th><th>verdict</th></tr></thead>\n<tbody>\n";
+  for (const ClaimReport& report : experiment.claims) {
+    const StudyClaim& claim = report.claim;
+    const std::string what = std::string(study_measures()[study_measure_index(claim.measure)].key) +
+                             (claim.sampled ? ", sampled: " : ", mode: ") + claim.a +
+                             (claim.b.empty() ? "" : " minus " + claim.b);
+    html += "<tr>" + tag("th", claim.statement) + "<td class=\"text\">" + escape_markup(what) +
+            "</td>" + number_cell(report.value, report.ci95) + tag("td", bounds_text(claim)) +
+            tag("td", name_of(report.verdict)) + "</tr>\n";
+  }
+  return html + "</tbody>\n</table>\n";
+}
+
+std::string measures_table(const ExperimentReport& experiment) {
+  std::string html =
+      "<table>\n<caption>Measures: mean over seeds, 95 % bootstrap interval</caption>\n"
+      "<thead><tr><th>condition</th><th>actions</th><th>seeds</th>";
+  for (const StudyMeasure& measure : study_measures()) html += tag("th", measure.title);
+  html += "<th>return, iqm</th></tr></thead>\n<tbody>\n";
+  for (const ConditionReport& condition : experiment.conditions) {
+    for (const auto& [name, acting] :
+         {std::pair("mode", &condition.mode), std::pair("sampled", &condition.sampled)}) {
+      html += "<tr>" + tag("th", condition.condition.label()) + "<td class=\"text\">" + name +
+              "</td>" + tag("td", std::to_string(condition.seeds.size()));
+      for (const MeasureSummary& measure : acting->measures) {
+        html += number_cell(measure.mean, measure.ci95);
+      }
+      html += tag("td", short_number(acting->measures[0].iqm)) + "</tr>\n";
+    }
+  }
+  return html + "</tbody>\n</table>\n";
+}
+
+// One panel for each setting, one curve in it for each variant.
+std::vector<LineChart> panels(const ExperimentReport& experiment, const LineChart& like,
+                              const std::string& suffix, Curve (*curve)(const ConditionReport&)) {
+  std::vector<LineChart> charts;
+  std::vector<std::string> settings;
+  for (const ConditionReport& condition : experiment.conditions) {
+    const Curve drawn = curve(condition);
+    if (drawn.x.empty()) continue;
+    const std::string& setting = condition.condition.setting;
+    const auto at = std::ranges::find(settings, setting);
+    const auto panel = static_cast<std::size_t>(at - settings.begin());
+    if (at == settings.end()) {
+      settings.push_back(setting);
+      charts.push_back(like);
+      charts.back().title = setting + (setting.empty() || suffix.empty() ? "" : ", ") + suffix;
+    }
+    charts[panel].curves.push_back(drawn);
+  }
+  return charts;
+}
+
+std::string figure(const std::vector<LineChart>& charts, const std::string& caption,
+                   const std::string& id) {
+  if (charts.empty()) return "";
+  return "<figure>\n" + tag("figcaption", caption) + "\n" + to_svg(charts, 2, "", id) +
+         "</figure>\n";
+}
+
+std::string figures(const ExperimentReport& experiment, const std::string& id) {
+  LineChart learning;
+  learning.x_label = "environment steps";
+  learning.y_label = "return (mean of the last 100 episodes)";
+  std::string html =
+      figure(panels(experiment, learning, "", [](const ConditionReport& c) { return c.learning; }),
+             "Learning curves: sampled actions while training, mean and 95 % interval over seeds",
+             id + "learning");
+
+  LineChart histogram;
+  histogram.x_label = "executed action, 21 bins";
+  histogram.y_label = "share";
+  const auto mode = panels(experiment, histogram, "mode",
+                           [](const ConditionReport& c) { return c.mode.histogram; });
+  const auto sampled = panels(experiment, histogram, "sampled",
+                              [](const ConditionReport& c) { return c.sampled.histogram; });
+  // A row for each setting.
+  std::vector<LineChart> charts;
+  for (std::size_t i = 0; i < mode.size(); ++i) {
+    charts.push_back(mode[i]);
+    charts.push_back(sampled[i]);
+  }
+  return html + figure(charts, "Actions: mean and 95 % interval over seeds", id + "actions");
+}
+
+}  // namespace
+
+std::string to_html(const StudyReport& report) {
+  std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n" +
+                     tag("title", "costate study " + report.study) + "\n<style>" + kStyle +
+                     "</style>\n</head>\n<body>\n" +
+                     tag("h1", report.study + ": " + report.summary) + "\n" +
+                     tag("p", report.source) + "\n";
+  html +=
+      "<p>Every row is one condition over several training seeds. All policies are evaluated on "
+      "the same starts, once with their most probable action (mode) and once with sampled "
+      "actions. A claim holds where the whole interval lies within the claimed bounds, fails "
+      "where none of it does, and is open otherwise. Intervals from few seeds are a little too "
+      "narrow: a nominal 95 % covers about 83 % with five.</p>\n";
+  if (report.quick) {
+    html +=
+        "<p><strong>A quick run</strong>, with fewer seeds or shorter training than the "
+        "study asks for.</p>\n";
+  }
+  for (std::size_t i = 0; i < report.experiments.size(); ++i) {
+    const ExperimentReport& experiment = report.experiments[i];
+    html +=
+        "<section>\n" + tag("h2", experiment.name) + "\n" +
+        tag("p", experiment.question + " (" + std::to_string(experiment.episodes) + " starts)") +
+        "\n" + claims_table(experiment) + measures_table(experiment) +
+        figures(experiment, "e" + std::to_string(i)) + "</section>\n";
+  }
+  html += "<section>\n<h2>Measures</h2>\n<dl>\n";
+  for (const StudyMeasure& measure : study_measures()) {
+    html += tag("dt", measure.title) + tag("dd", measure.meaning) + "\n";
+  }
+  return html + "</dl>\n</section>\n</body>\n</html>\n";
+}
+
+}  // namespace costate

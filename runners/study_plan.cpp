@@ -1,0 +1,92 @@
+#include "runners/study_plan.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "envs/error.h"
+#include "envs/registry.h"
+
+namespace costate {
+namespace {
+
+void append(std::vector<Assignment>& to, const Settings& settings, const std::string& origin,
+            const std::string& prefix = "") {
+  for (const auto& [key, value] : settings) to.push_back({prefix + key, value, origin});
+}
+
+/// The cells of one experiment, of one seed after the other.
+std::vector<StudyCell> plan_experiment(const StudyExperiment& experiment,
+                                       const StudyOptions& options) {
+  std::vector<StudyCell> first_seeds;
+  for (const StudyCondition& condition : experiment.conditions) {
+    const std::string origin = experiment.name + " (" + condition.label() + ")";
+    std::vector<Assignment> assignments;
+    append(assignments, experiment.settings, origin);
+    append(assignments, condition.settings, origin);
+    if (options.quick) append(assignments, experiment.quick, origin);
+    // Cells run side by side, with one thread each.
+    append(assignments, {{"threads", "1"}}, origin);
+    assignments.insert(assignments.end(), options.set.begin(), options.set.end());
+
+    StudyCell cell;
+    cell.experiment = experiment.name;
+    cell.condition = condition.label();
+    cell.episodes = experiment.episodes;
+    cell.config = resolve_config({}, assignments);
+    std::vector<Assignment> evaluation;
+    append(evaluation, condition.evaluation, origin, "environment.");
+    RunConfig evaluated = cell.config;
+    evaluated.options().set(evaluation);
+    cell.evaluation = evaluated.env;
+    cell.folder = options.out / folder_name(experiment.name) / folder_name(condition.label());
+    first_seeds.push_back(std::move(cell));
+  }
+
+  int seeds = options.quick ? experiment.quick_seeds : experiment.seeds;
+  if (options.seeds > 0) seeds = options.seeds;
+  std::vector<StudyCell> cells;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    for (const StudyCell& each : first_seeds) {
+      StudyCell& cell = cells.emplace_back(each);
+      cell.seed = cell.config.seed = seed;
+      cell.folder /= "seed-" + std::to_string(seed);
+    }
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::vector<StudyCell> plan_study(const Study& study, const StudyOptions& options) {
+  std::vector<StudyCell> cells;
+  std::vector<std::string> names;
+  for (const StudyExperiment& experiment : study.experiments) {
+    names.push_back(experiment.name);
+    if (!options.only.empty() && experiment.name != options.only) continue;
+    for (StudyCell& cell : plan_experiment(experiment, options)) cells.push_back(std::move(cell));
+  }
+  if (cells.empty()) {
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    const std::string hint = nearest(options.only, names);
+    throw UsageError("--only " + options.only + ": expected an experiment of " + study.name +
+                     ", one of " + list + (hint.empty() ? "" : "; did you mean " + hint + "?"));
+  }
+  return cells;
+}
+
+std::string folder_name(const std::string& label) {
+  std::string name;
+  for (const char c : label) {
+    const bool kept = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.';
+    if (kept) {
+      name += c;
+    } else if (!name.empty() && name.back() != '-') {
+      name += '-';
+    }
+  }
+  if (name.ends_with('-')) name.pop_back();
+  return name;
+}
+
+}  // namespace costate

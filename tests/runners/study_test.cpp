@@ -1,0 +1,280 @@
+// Studies: the cells that they come to, one cell run for real, and the numbers of the report.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "envs/error.h"
+#include "logs/atomic_file.h"
+#include "logs/run_folder.h"
+#include "runners/process_pool.h"
+#include "runners/studies/studies.h"
+#include "runners/study_cell.h"
+#include "runners/study_page.h"
+#include "runners/study_report.h"
+#include "runners/trained_run.h"
+#include "tests/logs/test_folder.h"
+
+namespace costate {
+namespace {
+
+// Two heads; that of the second is evaluated in shorter episodes.
+Study tiny_study() {
+  StudyExperiment first;
+  first.name = "first";
+  first.question = "Does a < b & c hold?";
+  first.settings = {{"env", "Pendulum-v1"},       {"steps", "1600"},   {"envs", "8"},
+                    {"ppo.rollout_steps", "200"}, {"ppo.epochs", "1"}, {"network.hidden", "[8]"}};
+  first.conditions = {{"gaussian", "c=0", {{"policy", "gaussian"}, {"ppo.clip", "0.3"}}},
+                      {"bernoulli",
+                       "c=0.3",
+                       {{"policy", "bernoulli"}, {"ppo.epochs", "2"}},
+                       {{"time_limit", "50"}}}};
+  first.seeds = 3;
+  first.quick_seeds = 2;
+  first.quick = {{"ppo.clip", "0.1"}};
+  first.episodes = 4;
+  StudyExperiment second = first;
+  second.name = "second one";
+  second.conditions.pop_back();
+  return {"tiny", "a study for tests", "nobody, nowhere", {first, second}};
+}
+
+StudyOptions options_in(const std::filesystem::path& out) {
+  StudyOptions options;
+  options.out = out;
+  return options;
+}
+
+TEST_CASE("A study's cells are every condition of every seed, in a folder each") {
+  const auto cells = plan_study(tiny_study(), options_in("out"));
+  std::vector<std::string> folders;
+  for (const StudyCell& cell : cells) folders.push_back(cell.folder.string());
+  CHECK(folders == std::vector<std::string>{
+                       "out/first/gaussian-c-0/seed-1", "out/first/bernoulli-c-0.3/seed-1",
+                       "out/first/gaussian-c-0/seed-2", "out/first/bernoulli-c-0.3/seed-2",
+                       "out/first/gaussian-c-0/seed-3", "out/first/bernoulli-c-0.3/seed-3",
+                       "out/second-one/gaussian-c-0/seed-1", "out/second-one/gaussian-c-0/seed-2",
+                       "out/second-one/gaussian-c-0/seed-3"});
+  CHECK(cells[3].condition == "bernoulli, c=0.3");
+  CHECK(cells[3].seed == 2);
+  CHECK(cells[3].config.seed == 2);
+  CHECK(cells[3].config.policy.head == "bernoulli");
+  CHECK(cells[3].config.ppo.epochs == 2);
+  CHECK(cells[2].config.ppo.epochs == 1);
+  CHECK(cells[2].config.ppo.clip == 0.3);
+  CHECK(cells[2].config.threads == 1);
+  CHECK(cells[2].evaluation.make()->spec().time_limit == 200);
+  CHECK(cells[3].evaluation.make()->spec().time_limit == 50);
+  CHECK(cells[3].config.env.make()->spec().time_limit == 200);
+}
+
+TEST_CASE("Options choose among the cells and change them") {
+  StudyOptions options = options_in("out");
+  options.only = "second one";
+  CHECK(plan_study(tiny_study(), options).size() == 3);
+  options.quick = true;
+  REQUIRE(plan_study(tiny_study(), options).size() == 2);
+  CHECK(plan_study(tiny_study(), options)[0].config.ppo.clip == 0.1);
+  options.seeds = 5;
+  options.set = {{"ppo.clip", "0.4", "--set"}};
+  REQUIRE(plan_study(tiny_study(), options).size() == 5);
+  CHECK(plan_study(tiny_study(), options)[4].config.ppo.clip == 0.4);
+
+  options.only = "secnd one";
+  CHECK(message_of<UsageError>([&] { plan_study(tiny_study(), options); }) ==
+        "--only secnd one: expected an experiment of tiny, one of first, second one; did you mean "
+        "second one?");
+  options.only.clear();
+  options.set = {{"ppo.clap", "1", "--set"}};
+  CHECK(message_of<UsageError>([&] { plan_study(tiny_study(), options); }).find("ppo.clip") !=
+        std::string::npos);
+}
+
+TEST_CASE("Every study's configurations are valid, its folders distinct, its claims about them") {
+  std::set<std::string> names;
+  for (const Study& study : all_studies()) {
+    CHECK(names.insert(study.name).second);
+    CHECK(!study.source.empty());
+    for (const bool quick : {false, true}) {
+      StudyOptions options = options_in("out");
+      options.quick = quick;
+      std::set<std::string> folders;
+      for (const StudyCell& cell : plan_study(study, options)) {
+        CHECK(folders.insert(cell.folder.string()).second);
+        CHECK(cell.evaluation.make()->spec().id == cell.config.env.id());
+      }
+    }
+    for (const StudyExperiment& experiment : study.experiments) {
+      std::set<std::string> labels;
+      for (const auto& condition : experiment.conditions) labels.insert(condition.label());
+      for (const StudyClaim& claim : experiment.claims) {
+        INFO(claim.statement);
+        CHECK(labels.contains(claim.a));
+        CHECK((claim.b.empty() || labels.contains(claim.b)));
+        CHECK(std::ranges::any_of(study_measures(),
+                                  [&](const auto& m) { return m.key == claim.measure; }));
+        CHECK(claim.low < claim.high);
+      }
+    }
+  }
+}
+
+TEST_CASE("A cell trains, is evaluated both ways, and is then done") {
+  const TestFolder folder;
+  const auto cells = plan_study(tiny_study(), options_in(folder.path()));
+  const StudyCell& cell = cells[1];
+  CHECK(!read_result(cell));
+  REQUIRE(run_cell(cell));
+  const auto result = read_result(cell);
+  REQUIRE(result);
+  CHECK(result->mode.values[study_measure_index("length")] == 50.0);
+  CHECK(result->sampled.values[study_measure_index("saturation_99")] == 1.0);
+  CHECK(result->mode.histograms.size() == 1);
+
+  // The evaluation once more, by other means.
+  const TrainedRun run = open_run(cell.folder);
+  CHECK(run.steps == 1600);
+  ThreadPool pool(2);
+  double sum = 0.0;
+  for (const auto& episode :
+       evaluate(cell.evaluation, *run.policy, {.episodes = 4, .deterministic = false}, pool)) {
+    sum += episode.episode_return;
+  }
+  CHECK(result->sampled.values[0] == Approx(sum / 4));
+
+  SECTION("without its result it is evaluated again, to the same bytes") {
+    const auto file = cell.folder / "result.json";
+    const std::string before = read_text_file(file);
+    std::filesystem::remove(file);
+    REQUIRE(run_cell(cell));
+    CHECK(read_text_file(file) == before);
+  }
+  SECTION("a folder with another configuration is refused") {
+    StudyOptions options = options_in(folder.path());
+    options.set = {{"ppo.clip", "0.25", "--set"}};
+    const auto others = plan_study(tiny_study(), options);
+    const std::string expected = (cell.folder / "config.toml").string() +
+                                 " has clip = 0.2, expected clip = 0.25: the "
+                                 "folder holds a study of other settings, name another with --out";
+    CHECK(message_of<Error>([&] { read_result(others[1]); }) == expected);
+    CHECK(message_of<Error>([&] { run_cell(others[1]); }) == expected);
+  }
+  SECTION("a result that is damaged is named") {
+    { std::ofstream(cell.folder / "result.json") << "{\"mode\": 3"; }
+    CHECK(message_of<Error>([&] {
+            read_result(cell);
+          }).find((cell.folder / "result.json").string() + " is not a result") == 0);
+  }
+}
+
+TEST_CASE("Values of seeds are summed up as by hand") {
+  const MeasureSummary summary = summarize({4, 1, 100, 3});
+  CHECK(summary.mean == 27.0);
+  CHECK(summary.iqm == 3.5);  // without 1 and 100
+  const Interval expected = bootstrap_interval(std::vector<double>{4, 1, 100, 3}, mean);
+  CHECK(summary.ci95.low == expected.low);
+  CHECK(summary.ci95.high == expected.high);
+  CHECK(std::isnan(summarize({5}).ci95.low));
+  CHECK(summarize({5}).mean == 5.0);
+  CHECK(std::isnan(summarize({5, std::nan("")}).mean));
+}
+
+TEST_CASE("A claim holds or fails by its whole interval, and is open between") {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const auto claim = [](double low, double high) {
+    StudyClaim made;
+    made.low = low;
+    made.high = high;
+    return made;
+  };
+  const std::vector<double> a = {10, 11, 12};
+  const std::vector<double> b = {4, 5, 6};
+  // The interval of the mean of a lies in [10, 12], that of the difference in [4, 8].
+  CHECK(judge(claim(9, 13), a, {}).verdict == Verdict::kHolds);
+  CHECK(judge(claim(9, 13), a, {}).value == 11.0);
+  CHECK(judge(claim(13, kInf), a, {}).verdict == Verdict::kFails);
+  CHECK(judge(claim(-kInf, 11), a, {}).verdict == Verdict::kOpen);
+  CHECK(judge(claim(3, 9), a, b).verdict == Verdict::kHolds);
+  CHECK(judge(claim(3, 9), a, b).value == 6.0);
+  CHECK(judge(claim(-8, 3), a, b).verdict == Verdict::kFails);
+  CHECK(judge(claim(6, kInf), a, b).verdict == Verdict::kOpen);
+  CHECK(judge(claim(9, 13), {11}, {}).verdict == Verdict::kOpen);  // one seed proves nothing
+  CHECK(judge(claim(9, 13), {11, std::nan("")}, {}).verdict == Verdict::kOpen);
+
+  CHECK(bounds_text(claim(-8, 8)) == "within [-8, 8]");
+  CHECK(bounds_text(claim(150, kInf)) == "at least 150");
+  CHECK(bounds_text(claim(-kInf, 0.05)) == "at most 0.05");
+}
+
+TEST_CASE("A report has what is done, as table, JSON and page") {
+  const TestFolder folder;
+  Study study = tiny_study();
+  study.experiments[0].claims = {
+      {"the bernoulli is at the bounds", "saturation_99", true, "bernoulli, c=0.3", "", 0.99},
+      {"more than the gaussian", "saturation_99", false, "bernoulli, c=0.3", "gaussian, c=0", 0.0}};
+  const StudyOptions options = options_in(folder.path());
+  const auto cells = plan_study(study, options);
+  for (const std::size_t i : {1, 3}) REQUIRE(run_cell(cells[i]));  // bernoulli, seeds 1 and 2
+  StudyReport report = report_study(study, options, cells);
+  REQUIRE(report.experiments.size() == 1);
+  REQUIRE(report.experiments[0].conditions.size() == 1);
+  const ConditionReport& bernoulli = report.experiments[0].conditions[0];
+  CHECK(bernoulli.seeds == std::vector<std::int64_t>{1, 2});
+  const double first = read_result(cells[1])->mode.values[0];
+  const double second = read_result(cells[3])->mode.values[0];
+  CHECK(bernoulli.mode.measures[0].mean == Approx((first + second) / 2));
+  CHECK(bernoulli.mode.measures[0].ci95.low == std::min(first, second));
+  CHECK(bernoulli.learning.name == "bernoulli");
+  CHECK(bernoulli.sampled.histogram.x.front() == -1.0);
+  CHECK(bernoulli.sampled.histogram.x.back() == 1.0);
+  CHECK(bernoulli.sampled.histogram.y.front() + bernoulli.sampled.histogram.y.back() ==
+        Approx(1.0));
+  // The claim without results of its second side is left out.
+  REQUIRE(report.experiments[0].claims.size() == 1);
+  CHECK(report.experiments[0].claims[0].verdict == Verdict::kHolds);
+
+  REQUIRE(run_cell(cells[0]));
+  report = report_study(study, options, cells);
+  REQUIRE(report.experiments[0].claims.size() == 2);
+  CHECK(report.experiments[0].claims[1].verdict == Verdict::kOpen);
+
+  const auto json = nlohmann::json::parse(to_json(report).dump());
+  CHECK(json["experiments"][0]["conditions"][1]["sampled"]["saturation_99"]["mean"] == 1.0);
+  CHECK(json["experiments"][0]["claims"][0]["bounds"][1].is_null());
+  CHECK(json["experiments"][0]["claims"][0]["verdict"] == "holds");
+  std::ostringstream table;
+  print(report, table);
+  CHECK(
+      table.str().find("holds: the bernoulli is at the bounds: 1 [1, 1], claimed at least 0.99") !=
+      std::string::npos);
+  const std::string html = to_html(report);
+  CHECK(html.find("<p>Does a &lt; b &amp; c hold? (4 starts)</p>") != std::string::npos);
+  CHECK(html.find("<td class=\"text\">sampled</td>") != std::string::npos);
+  CHECK(html.find("<script") == std::string::npos);
+}
+
+TEST_CASE("Processes run several at a time, and say how they failed") {
+  // This program itself: one that lists a tag no test has, and ones that fail.
+  const std::vector<std::vector<std::string>> commands = {
+      {"test", "--list-tests", "[no such tag]"}, {"test", "--no-such-option"}, {"test", "--help"}};
+  std::vector<std::string> outcomes(commands.size());
+  std::size_t most = 0;
+  ProcessPool pool;
+  pool.arguments = [&](std::size_t i) { return commands[i]; };
+  pool.ended = [&](std::size_t i, const ProcessOutcome& outcome) {
+    outcomes[i] = outcome.succeeded ? "succeeded" : outcome.description;
+  };
+  pool.tick = [&](std::size_t running) { most = std::max(most, running); };
+  CHECK(run_processes(commands.size(), 2, pool));
+  CHECK(outcomes[0] == "succeeded");
+  CHECK(outcomes[1].find("no-such-option") != std::string::npos);
+  CHECK(outcomes[2] == "succeeded");
+  CHECK(most == 2);
+}
+
+}  // namespace
+}  // namespace costate
