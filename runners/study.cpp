@@ -274,10 +274,11 @@ int run(int argc, char** argv) {
   Console console({.to_stderr = json});
   run_cells(request, cells, jobs, command_line(argc, argv), console);
 
-  // The report has what earlier calls found out, too.
-  StudyOptions everything = request.options;
-  everything.only.clear();
-  const StudyReport report = report_study(study, everything, plan_study(study, everything));
+  // The report has what earlier calls found out, too. Settings of this call need not fit the other
+  // experiments.
+  StudyOptions reported = request.options;
+  if (reported.set.empty()) reported.only.clear();
+  const StudyReport report = report_study(study, reported, plan_study(study, reported));
   const fs::path page = request.options.out / "report.html";
   replace_file(page, to_html(report));
   if (json) {

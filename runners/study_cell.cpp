@@ -1,12 +1,9 @@
 #include "runners/study_cell.h"
 
-#include <algorithm>
-#include <array>
-#include <cassert>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "agents/evaluation.h"
-#include "backends/diagnostics/statistics.h"
 #include "envs/error.h"
 #include "envs/thread_pool.h"
 #include "logs/atomic_file.h"
@@ -19,19 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::array kMeasures = {
-    StudyMeasure{"return", "return", "mean return of an episode"},
-    StudyMeasure{"length", "length", "mean number of steps of an episode"},
-    StudyMeasure{"saturation_99", "S.99", "share of executed actions with |a| >= 0.99"},
-    StudyMeasure{"saturation_95", "S.95", "share of executed actions with |a| >= 0.95"},
-    StudyMeasure{"edge_distance", "1-|a|", "mean distance of executed actions to the nearer bound"},
-    StudyMeasure{"switching", "switching",
-                 "mean |a(t) - a(t-1)| / 2: 1 where every step goes from bound to bound"},
-    StudyMeasure{"energy", "energy", "mean of the squared executed action"},
-    StudyMeasure{"boundary_mass", "edge mass",
-                 "probability that a sampled action is within 1 % of a bound, over visited states"},
-};
 
 // The same starts for every cell of every study.
 constexpr std::uint64_t kEvaluationSeed = 0;
@@ -46,37 +30,36 @@ CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool 
                                  {.episodes = cell.episodes,
                                   .deterministic = deterministic,
                                   .seed = kEvaluationSeed,
+                                  .keep_observations = true,
                                   .keep_actions = true},
                                  pool);
+  const ActionStatistics actions = action_statistics(run.policy->distribution(), episodes);
+  const EnvSpec spec = cell.evaluation.make()->spec();
   CellEvaluation result;
-  std::vector<double> lengths;
+  for (const StudyMeasure& measure : cell.measures) {
+    result.values.push_back(measure.of({episodes, spec, actions}));
+  }
   for (const EvaluatedEpisode& episode : episodes) {
     result.returns.push_back(episode.episode_return);
-    lengths.push_back(static_cast<double>(episode.length));
   }
-  const ActionStatistics actions = action_statistics(run.policy->distribution(), episodes);
-  result.values = {mean(result.returns),  mean(lengths),         actions.saturation_99,
-                   actions.saturation_95, actions.edge_distance, actions.switching,
-                   actions.energy,        actions.boundary_mass};
-  assert(result.values.size() == kMeasures.size());
   result.histograms = actions.histograms;
   return result;
 }
 
-Json to_json(const CellEvaluation& evaluation) {
+Json to_json(const CellEvaluation& evaluation, const std::vector<StudyMeasure>& measures) {
   Json json;
   json["measures"] = Json::object();
-  for (std::size_t i = 0; i < kMeasures.size(); ++i) {
-    json["measures"][kMeasures[i].key] = evaluation.values[i];  // NaN becomes null
+  for (std::size_t i = 0; i < measures.size(); ++i) {
+    json["measures"][measures[i].key] = evaluation.values[i];  // NaN becomes null
   }
   json["returns"] = evaluation.returns;
   json["histograms"] = evaluation.histograms;
   return json;
 }
 
-CellEvaluation parse_evaluation(const Json& json) {
+CellEvaluation parse_evaluation(const Json& json, const std::vector<StudyMeasure>& measures) {
   CellEvaluation evaluation;
-  for (const StudyMeasure& measure : kMeasures) {
+  for (const StudyMeasure& measure : measures) {
     const Json& value = json.at("measures").at(measure.key);
     evaluation.values.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN()
                                                 : value.get<double>());
@@ -95,17 +78,6 @@ void require_same_run(const StudyCell& cell) {
 }
 
 }  // namespace
-
-std::span<const StudyMeasure> study_measures() {
-  return kMeasures;
-}
-
-std::size_t study_measure_index(const std::string& key) {
-  const auto at =
-      std::ranges::find_if(kMeasures, [&](const StudyMeasure& m) { return m.key == key; });
-  assert(at != kMeasures.end());
-  return static_cast<std::size_t>(at - kMeasures.begin());
-}
 
 bool run_cell(const StudyCell& cell) {
   const bool begun = fs::exists(run_folder::config(cell.folder));
@@ -128,8 +100,8 @@ bool run_cell(const StudyCell& cell) {
   json["algo"] = cell.config.algo;
   json["policy"] = training.policy;
   json["steps"] = training.steps;
-  json["mode"] = to_json(evaluate_cell(cell, run, /*deterministic=*/true));
-  json["sampled"] = to_json(evaluate_cell(cell, run, /*deterministic=*/false));
+  json["mode"] = to_json(evaluate_cell(cell, run, /*deterministic=*/true), cell.measures);
+  json["sampled"] = to_json(evaluate_cell(cell, run, /*deterministic=*/false), cell.measures);
   replace_file(result_file(cell.folder), json.dump(2) + "\n");
   return true;
 }
@@ -140,7 +112,8 @@ std::optional<CellResult> read_result(const StudyCell& cell) {
   require_same_run(cell);
   try {
     const Json json = Json::parse(read_text_file(file));
-    return CellResult{parse_evaluation(json.at("mode")), parse_evaluation(json.at("sampled"))};
+    return CellResult{parse_evaluation(json.at("mode"), cell.measures),
+                      parse_evaluation(json.at("sampled"), cell.measures)};
   } catch (const Json::exception& error) {
     throw Error(file.string() + " is not a result of this study (" + error.what() +
                 "); without the file the cell is evaluated again");

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -14,21 +13,9 @@
 
 namespace costate {
 
-/// What is measured of an evaluated policy.
-struct StudyMeasure {
-  const char* key;      ///< in JSON and claims
-  const char* title;    ///< in tables
-  const char* meaning;  ///< one line
-};
-
-/// In the order of CellEvaluation::values.
-std::span<const StudyMeasure> study_measures();
-/// The place of a key among them. The key must be one.
-std::size_t study_measure_index(const std::string& key);
-
 /// The episodes of one way to act.
 struct CellEvaluation {
-  std::vector<double> values;               ///< of each of study_measures(); may be NaN
+  std::vector<double> values;               ///< of each of measures_of(experiment); may be NaN
   std::vector<double> returns;              ///< of each start
   std::vector<ActionHistogram> histograms;  ///< of each dimension; none for discrete actions
 };

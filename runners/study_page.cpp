@@ -52,9 +52,8 @@ std::string claims_table(const ExperimentReport& experiment) {
       "<th>found</th><th>claimed</th><th>verdict</th></tr></thead>\n<tbody>\n";
   for (const ClaimReport& report : experiment.claims) {
     const StudyClaim& claim = report.claim;
-    const std::string what = std::string(study_measures()[study_measure_index(claim.measure)].key) +
-                             (claim.sampled ? ", sampled: " : ", mode: ") + claim.a +
-                             (claim.b.empty() ? "" : " minus " + claim.b);
+    const std::string what = claim.measure + (claim.sampled ? ", sampled: " : ", mode: ") +
+                             claim.a + (claim.b.empty() ? "" : " minus " + claim.b);
     html += "<tr>" + tag("th", claim.statement) + "<td class=\"text\">" + escape_markup(what) +
             "</td>" + number_cell(report.value, report.ci95) + tag("td", bounds_text(claim)) +
             tag("td", name_of(report.verdict)) + "</tr>\n";
@@ -66,7 +65,7 @@ std::string measures_table(const ExperimentReport& experiment) {
   std::string html =
       "<table>\n<caption>Measures: mean over seeds, 95 % bootstrap interval</caption>\n"
       "<thead><tr><th>condition</th><th>actions</th><th>seeds</th>";
-  for (const StudyMeasure& measure : study_measures()) html += tag("th", measure.title);
+  for (const StudyMeasure& measure : experiment.measures) html += tag("th", measure.title);
   html += "<th>return, iqm</th></tr></thead>\n<tbody>\n";
   for (const ConditionReport& condition : experiment.conditions) {
     for (const auto& [name, acting] :
@@ -80,6 +79,14 @@ std::string measures_table(const ExperimentReport& experiment) {
     }
   }
   return html + "</tbody>\n</table>\n";
+}
+
+std::string meanings(const ExperimentReport& experiment) {
+  std::string html = "<dl>\n";
+  for (const StudyMeasure& measure : experiment.measures) {
+    html += tag("dt", measure.title) + tag("dd", measure.meaning) + "\n";
+  }
+  return html + "</dl>\n";
 }
 
 // One panel for each setting, one curve in it for each variant.
@@ -160,13 +167,9 @@ std::string to_html(const StudyReport& report) {
         "<section>\n" + tag("h2", experiment.name) + "\n" +
         tag("p", experiment.question + " (" + std::to_string(experiment.episodes) + " starts)") +
         "\n" + claims_table(experiment) + measures_table(experiment) +
-        figures(experiment, "e" + std::to_string(i)) + "</section>\n";
+        figures(experiment, "e" + std::to_string(i)) + meanings(experiment) + "</section>\n";
   }
-  html += "<section>\n<h2>Measures</h2>\n<dl>\n";
-  for (const StudyMeasure& measure : study_measures()) {
-    html += tag("dt", measure.title) + tag("dd", measure.meaning) + "\n";
-  }
-  return html + "</dl>\n</section>\n</body>\n</html>\n";
+  return html + "</body>\n</html>\n";
 }
 
 }  // namespace costate

@@ -9,6 +9,14 @@
 namespace costate {
 namespace {
 
+/// The mean over episodes of what `of` gives for each.
+template <class F>
+double average(const MeasuredEpisodes& measured, F of) {
+  double sum = 0.0;
+  for (const EvaluatedEpisode& episode : measured.episodes) sum += of(episode);
+  return sum / static_cast<double>(measured.episodes.size());
+}
+
 void append(std::vector<Assignment>& to, const Settings& settings, const std::string& origin,
             const std::string& prefix = "") {
   for (const auto& [key, value] : settings) to.push_back({prefix + key, value, origin});
@@ -32,6 +40,7 @@ std::vector<StudyCell> plan_experiment(const StudyExperiment& experiment,
     cell.experiment = experiment.name;
     cell.condition = condition.label();
     cell.episodes = experiment.episodes;
+    cell.measures = measures_of(experiment);
     cell.config = resolve_config({}, assignments);
     std::vector<Assignment> evaluation;
     append(evaluation, condition.evaluation, origin, "environment.");
@@ -73,6 +82,31 @@ std::vector<StudyCell> plan_study(const Study& study, const StudyOptions& option
                      ", one of " + list + (hint.empty() ? "" : "; did you mean " + hint + "?"));
   }
   return cells;
+}
+
+std::vector<StudyMeasure> measures_of(const StudyExperiment& experiment) {
+  using E = const MeasuredEpisodes&;
+  std::vector<StudyMeasure> measures = {
+      {"return", "return", "mean return of an episode",
+       [](E e) { return average(e, [](auto& episode) { return episode.episode_return; }); }},
+      {"length", "length", "mean number of steps of an episode",
+       [](E e) { return average(e, [](auto& episode) { return double(episode.length); }); }},
+      {"saturation_99", "S.99", "share of executed actions with |a| >= 0.99",
+       [](E e) { return e.actions.saturation_99; }},
+      {"saturation_95", "S.95", "share of executed actions with |a| >= 0.95",
+       [](E e) { return e.actions.saturation_95; }},
+      {"edge_distance", "1-|a|", "mean distance of executed actions from the nearer bound",
+       [](E e) { return e.actions.edge_distance; }},
+      {"switching", "switching",
+       "mean |a(t) - a(t-1)| / 2: 1 where every step goes from bound to bound",
+       [](E e) { return e.actions.switching; }},
+      {"energy", "energy", "mean of the squared executed action",
+       [](E e) { return e.actions.energy; }},
+      {"boundary_mass", "edge mass",
+       "probability that a sampled action is within 1 % of a bound, over visited states",
+       [](E e) { return e.actions.boundary_mass; }}};
+  measures.insert(measures.end(), experiment.measures.begin(), experiment.measures.end());
+  return measures;
 }
 
 std::string folder_name(const std::string& label) {

@@ -8,11 +8,15 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agents/action_statistics.h"
+#include "agents/evaluation.h"
 #include "envs/env_config.h"
 #include "envs/options.h"
 #include "runners/run_config.h"
@@ -39,12 +43,26 @@ struct StudyCondition {
 /// or its excess over that of condition `b`, lies in [low, high].
 struct StudyClaim {
   std::string statement;
-  std::string measure;   ///< a key of study_measures()
+  std::string measure;   ///< a key of measures_of(experiment)
   bool sampled = false;  ///< of sampled actions; else of the most probable ones
   std::string a;         ///< label of a condition
   std::string b;         ///< another one, or empty
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
+};
+
+/// The episodes that a policy is measured by, all of one way to act.
+struct MeasuredEpisodes {
+  std::span<const EvaluatedEpisode> episodes;  ///< with their observations and actions
+  const EnvSpec& spec;                         ///< of the environment that they are of
+  const ActionStatistics& actions;             ///< of the episodes together
+};
+
+struct StudyMeasure {
+  std::string key;                                    ///< in JSON and claims
+  std::string title;                                  ///< in tables
+  std::string meaning;                                ///< one line
+  std::function<double(const MeasuredEpisodes&)> of;  ///< may be NaN
 };
 
 struct StudyExperiment {
@@ -53,10 +71,11 @@ struct StudyExperiment {
   Settings settings;  ///< of every condition
   std::vector<StudyCondition> conditions;
   std::vector<StudyClaim> claims = {};
-  int seeds = 10;              ///< seeds 1 … of each condition
-  int quick_seeds = 3;         ///< with --quick
-  Settings quick = {};         ///< on top of everything with --quick
-  std::int64_t episodes = 64;  ///< of each evaluation, the same starts for every cell
+  std::vector<StudyMeasure> measures = {};  ///< of its task, beside those of every experiment
+  int seeds = 10;                           ///< seeds 1 … of each condition
+  int quick_seeds = 3;                      ///< with --quick
+  Settings quick = {};                      ///< on top of everything with --quick
+  std::int64_t episodes = 64;               ///< of each evaluation, the same starts for every cell
 };
 
 struct Study {
@@ -81,7 +100,8 @@ struct StudyCell {
   std::int64_t seed = 0;
   std::int64_t episodes = 0;
   RunConfig config;
-  EnvConfig evaluation;          ///< the environment that it is evaluated in
+  EnvConfig evaluation;  ///< the environment that it is evaluated in
+  std::vector<StudyMeasure> measures;
   std::filesystem::path folder;  ///< OUT/<experiment>/<condition>/seed-<seed>, a run folder
 };
 
@@ -89,6 +109,10 @@ struct StudyCell {
 /// interrupted study compares all conditions. Throws UsageError where an option names an experiment
 /// or key that does not exist or a value out of range.
 std::vector<StudyCell> plan_study(const Study& study, const StudyOptions& options);
+
+/// The measures of an experiment: the return, the length and the ways to act (agents/
+/// action_statistics.h), then those of its own.
+std::vector<StudyMeasure> measures_of(const StudyExperiment& experiment);
 
 /// A label as the name of a folder: "gaussian, c=0.3" is "gaussian-c-0.3".
 std::string folder_name(const std::string& label);

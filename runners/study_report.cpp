@@ -1,9 +1,9 @@
 #include "runners/study_report.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <ostream>
 
 #include "logs/run_folder.h"
@@ -53,7 +53,7 @@ Curve histogram_curve(const std::string& name, const std::vector<const CellEvalu
 ActingReport report_acting(const std::string& name,
                            const std::vector<const CellEvaluation*>& seeds) {
   ActingReport report;
-  for (std::size_t i = 0; i < study_measures().size(); ++i) {
+  for (std::size_t i = 0; i < seeds.front()->values.size(); ++i) {
     std::vector<double> values;
     for (const CellEvaluation* seed : seeds) values.push_back(seed->values[i]);
     report.measures.push_back(summarize(values));
@@ -76,6 +76,7 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
   report.name = experiment.name;
   report.question = experiment.question;
   report.episodes = experiment.episodes;
+  report.measures = measures_of(experiment);
   for (const StudyCondition& condition : experiment.conditions) {
     ConditionReport found;
     found.condition = condition;
@@ -106,7 +107,9 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
       const ConditionReport* condition = find(report, label);
       if (condition == nullptr) return {};
       const ActingReport& acting = claim.sampled ? condition->sampled : condition->mode;
-      return acting.measures[study_measure_index(claim.measure)].values;
+      const auto measure = std::ranges::find(report.measures, claim.measure, &StudyMeasure::key);
+      assert(measure != report.measures.end());
+      return acting.measures[static_cast<std::size_t>(measure - report.measures.begin())].values;
     };
     const auto a = values(claim.a);
     const auto b = values(claim.b);
@@ -124,14 +127,14 @@ Json to_json(const Interval& interval) {
   return {interval.low, interval.high};
 }
 
-Json to_json(const ActingReport& acting) {
+Json to_json(const ActingReport& acting, const std::vector<StudyMeasure>& measures) {
   Json json = Json::object();
   for (std::size_t i = 0; i < acting.measures.size(); ++i) {
     const MeasureSummary& measure = acting.measures[i];
-    json[study_measures()[i].key] = {{"mean", measure.mean},
-                                     {"iqm", measure.iqm},
-                                     {"ci95", to_json(measure.ci95)},
-                                     {"values", measure.values}};
+    json[measures[i].key] = {{"mean", measure.mean},
+                             {"iqm", measure.iqm},
+                             {"ci95", to_json(measure.ci95)},
+                             {"values", measure.values}};
   }
   return json;
 }
@@ -160,8 +163,8 @@ Json to_json(const ExperimentReport& experiment) {
     Json each;
     each["condition"] = condition.condition.label();
     each["seeds"] = condition.seeds;
-    each["mode"] = to_json(condition.mode);
-    each["sampled"] = to_json(condition.sampled);
+    each["mode"] = to_json(condition.mode, experiment.measures);
+    each["sampled"] = to_json(condition.sampled, experiment.measures);
     json["conditions"].push_back(each);
   }
   return json;
@@ -248,8 +251,8 @@ void print(const StudyReport& report, std::ostream& out) {
     std::vector<std::vector<std::string>> rows = {
         {"condition", "actions", "seeds", "return", "95 % interval", "iqm"}};
     // Of the return everything, of other measures the mean.
-    for (const StudyMeasure& measure : study_measures().subspan(1)) {
-      rows[0].emplace_back(measure.title);
+    for (std::size_t i = 1; i < experiment.measures.size(); ++i) {
+      rows[0].push_back(experiment.measures[i].title);
     }
     for (const ConditionReport& condition : experiment.conditions) {
       for (const auto& [name, acting] :

@@ -28,7 +28,7 @@ struct MeasureSummary {
 
 /// One way to act, over the seeds of a condition.
 struct ActingReport {
-  std::vector<MeasureSummary> measures;  ///< of each of study_measures()
+  std::vector<MeasureSummary> measures;  ///< of each of the experiment's
   /// Shares of executed actions by bin, averaged over dimensions, as a step line over [−1, 1] with
   /// its interval; without points for discrete actions.
   Curve histogram;
@@ -59,6 +59,7 @@ struct ExperimentReport {
   std::string name;
   std::string question;
   std::int64_t episodes = 0;
+  std::vector<StudyMeasure> measures;
   std::vector<ConditionReport> conditions;  ///< those with results
   std::vector<ClaimReport> claims;          ///< those whose conditions have results
 };
