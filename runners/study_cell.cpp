@@ -26,7 +26,7 @@ fs::path result_file(const fs::path& folder) {
 
 CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool deterministic) {
   ThreadPool pool(1);
-  const auto episodes = evaluate(cell.evaluation, *run.policy,
+  const auto episodes = evaluate(cell.config.env, *run.policy,
                                  {.episodes = cell.episodes,
                                   .deterministic = deterministic,
                                   .seed = kEvaluationSeed,
@@ -34,7 +34,7 @@ CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool 
                                   .keep_actions = true},
                                  pool);
   const ActionStatistics actions = action_statistics(run.policy->distribution(), episodes);
-  const EnvSpec spec = cell.evaluation.make()->spec();
+  const EnvSpec spec = cell.config.env.make()->spec();
   CellEvaluation result;
   for (const StudyMeasure& measure : cell.measures) {
     result.values.push_back(measure.of({episodes, spec, actions}));

@@ -52,11 +52,9 @@ std::string claims_table(const ExperimentReport& experiment) {
       "<th>found</th><th>claimed</th><th>verdict</th></tr></thead>\n<tbody>\n";
   for (const ClaimReport& report : experiment.claims) {
     const StudyClaim& claim = report.claim;
-    const std::string what = claim.measure + (claim.sampled ? ", sampled: " : ", mode: ") +
-                             claim.a + (claim.b.empty() ? "" : " minus " + claim.b);
-    html += "<tr>" + tag("th", claim.statement) + "<td class=\"text\">" + escape_markup(what) +
-            "</td>" + number_cell(report.value, report.ci95) + tag("td", bounds_text(claim)) +
-            tag("td", name_of(report.verdict)) + "</tr>\n";
+    html += "<tr>" + tag("th", claim.statement) + "<td class=\"text\">" +
+            escape_markup(subject_text(claim)) + "</td>" + number_cell(report.value, report.ci95) +
+            tag("td", bounds_text(claim)) + tag("td", name_of(report.verdict)) + "</tr>\n";
   }
   return html + "</tbody>\n</table>\n";
 }

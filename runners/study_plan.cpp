@@ -17,9 +17,8 @@ double average(const MeasuredEpisodes& measured, F of) {
   return sum / static_cast<double>(measured.episodes.size());
 }
 
-void append(std::vector<Assignment>& to, const Settings& settings, const std::string& origin,
-            const std::string& prefix = "") {
-  for (const auto& [key, value] : settings) to.push_back({prefix + key, value, origin});
+void append(std::vector<Assignment>& to, const Settings& settings, const std::string& origin) {
+  for (const auto& [key, value] : settings) to.push_back({key, value, origin});
 }
 
 /// The cells of one experiment, of one seed after the other.
@@ -42,11 +41,6 @@ std::vector<StudyCell> plan_experiment(const StudyExperiment& experiment,
     cell.episodes = experiment.episodes;
     cell.measures = measures_of(experiment);
     cell.config = resolve_config({}, assignments);
-    std::vector<Assignment> evaluation;
-    append(evaluation, condition.evaluation, origin, "environment.");
-    RunConfig evaluated = cell.config;
-    evaluated.options().set(evaluation);
-    cell.evaluation = evaluated.env;
     cell.folder = options.out / folder_name(experiment.name) / folder_name(condition.label());
     first_seeds.push_back(std::move(cell));
   }

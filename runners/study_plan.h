@@ -17,7 +17,6 @@
 
 #include "agents/action_statistics.h"
 #include "agents/evaluation.h"
-#include "envs/env_config.h"
 #include "envs/options.h"
 #include "runners/run_config.h"
 
@@ -31,9 +30,6 @@ struct StudyCondition {
   std::string variant;  ///< what is compared, such as "gaussian": a curve in every panel
   std::string setting;  ///< under what it is compared, such as "c=0": a panel; may be empty
   Settings settings = {};
-  /// Options of the environment (without the prefix "environment.") that hold in the evaluation
-  /// only: what the policies of an experiment are measured by must be the same for all.
-  Settings evaluation = {};
 
   /// Its name in tables, folders and claims: "gaussian, c=0".
   std::string label() const { return setting.empty() ? variant : variant + ", " + setting; }
@@ -100,7 +96,6 @@ struct StudyCell {
   std::int64_t seed = 0;
   std::int64_t episodes = 0;
   RunConfig config;
-  EnvConfig evaluation;  ///< the environment that it is evaluated in
   std::vector<StudyMeasure> measures;
   std::filesystem::path folder;  ///< OUT/<experiment>/<condition>/seed-<seed>, a run folder
 };

@@ -227,6 +227,11 @@ const char* name_of(Verdict verdict) {
   return "open";
 }
 
+std::string subject_text(const StudyClaim& claim) {
+  return claim.measure + (claim.sampled ? ", sampled: " : ", mode: ") + claim.a +
+         (claim.b.empty() ? "" : " minus " + claim.b);
+}
+
 std::string bounds_text(const StudyClaim& claim) {
   if (std::isinf(claim.high)) return "at least " + short_number(claim.low);
   if (std::isinf(claim.low)) return "at most " + short_number(claim.high);
@@ -268,9 +273,9 @@ void print(const StudyReport& report, std::ostream& out) {
     }
     print_table(out, rows);
     for (const ClaimReport& claim : experiment.claims) {
-      out << name_of(claim.verdict) << ": " << claim.claim.statement << ": "
-          << short_number(claim.value) << ' ' << text(claim.ci95) << ", claimed "
-          << bounds_text(claim.claim) << '\n';
+      out << name_of(claim.verdict) << ": " << claim.claim.statement << " ("
+          << subject_text(claim.claim) << "): " << short_number(claim.value) << ' '
+          << text(claim.ci95) << ", claimed " << bounds_text(claim.claim) << '\n';
     }
   }
 }

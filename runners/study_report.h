@@ -92,6 +92,9 @@ void print(const StudyReport& report, std::ostream& out);
 /// "holds", "fails" or "open".
 const char* name_of(Verdict verdict);
 
+/// What a claim is about: "return, mode: gaussian, c=0 minus bernoulli, c=0".
+std::string subject_text(const StudyClaim& claim);
+
 /// The bounds of a claim: "within [-8, 8]", "at least 150" or "at most 0.05".
 std::string bounds_text(const StudyClaim& claim);
 
