@@ -121,6 +121,45 @@ StudyExperiment minimum_time_control() {
   return experiment;
 }
 
+// The combined challenges of Dulac-Arnold et al., "An empirical investigation of the challenges of
+// real-world reinforcement learning", 2020: delays, noise, faults of sensors. They redraw the
+// pole's length for every episode; here it is its mass, by the same factors.
+StudyExperiment disturbances() {
+  StudyExperiment experiment;
+  experiment.name = "disturbances";
+  experiment.question =
+      "What do delays, noise and faulty sensors (the easy and medium challenge of the real-world "
+      "RL suite, in training and evaluation) take from either on dmc/cartpole-swingup?";
+  experiment.settings = {{"env", "dmc/cartpole-swingup"},
+                         {"algo", "ppo"},
+                         {"steps", "2000000"},
+                         {"envs", "16"},
+                         {"ppo.rollout_steps", "250"},
+                         {"ppo.epochs", "10"},
+                         {"ppo.minibatch", "256"},
+                         {"ppo.learning_rate", "1e-3"},
+                         {"ppo.anneal", "true"},
+                         {"ppo.gamma", "0.99"},
+                         {"ppo.lambda", "0.95"},
+                         {"network.hidden", "[64, 64]"},
+                         {"network.activation", "tanh"}};
+  experiment.quick = {{"steps", "500000"}};
+  const std::vector<std::pair<std::string, Settings>> settings = {
+      {"undisturbed", {}},
+      {"easy",
+       {{"environment.challenge", "easy"}, {"environment.randomize", "mass/pole_1 0.9..1.1"}}},
+      {"medium",
+       {{"environment.challenge", "medium"}, {"environment.randomize", "mass/pole_1 0.7..1.7"}}}};
+  for (const auto& [name, values] : settings) {
+    for (const std::string& head : kHeads) {
+      StudyCondition condition = {head, name, values};
+      condition.settings.emplace_back("policy", head);
+      experiment.conditions.push_back(condition);
+    }
+  }
+  return experiment;
+}
+
 }  // namespace
 
 Study bang_bang_study() {
@@ -128,7 +167,7 @@ Study bang_bang_study() {
           "bang-bang control with Bernoulli policies against Gaussian ones",
           "Seyde et al., Is Bang-Bang Control All You Need? Solving Continuous Control with "
           "Bernoulli Policies, NeurIPS 2021",
-          {equal_return(), minimum_time_control()}};
+          {equal_return(), minimum_time_control(), disturbances()}};
 }
 
 }  // namespace costate
