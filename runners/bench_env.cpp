@@ -18,6 +18,10 @@ namespace {
 /// theirs, simulate.
 constexpr int kWarmUp = 50;
 
+/// Control steps that every environment takes at least in a run: episodes that began together are
+/// still in step with each other for a while, and what a few steps of them cost is not the average.
+constexpr std::int64_t kLeastRounds = 10;
+
 /// Actions for `rows` environments, drawn beforehand.
 class RandomActions {
  public:
@@ -152,7 +156,8 @@ Benchmark against_bare(const std::string& name, const std::string& env, int thre
   return {{name}, [=](const BenchOptions& options) {
             BarePhysics physics(env, std::min(threads, count));
             Envs envs(env, count, threads);
-            const std::int64_t steps = physics.steps_in(options.seconds);
+            const std::int64_t steps =
+                std::max(physics.steps_in(options.seconds), kLeastRounds * count);
             return std::vector<BenchRow>{interleave(
                 name, "steps/s", Better::kHigher, options.runs, [&] { return (envs.*run)(steps); },
                 [&] { return physics.run(steps).steps_per_second; })};
@@ -164,7 +169,8 @@ Benchmark scaling(const std::string& env, int threads) {
   const std::string name = "env." + env + ".scaling";
   return {{name}, [=](const BenchOptions& options) {
             constexpr int kCount = 64;
-            const std::int64_t steps = BarePhysics(env, 1).steps_in(options.seconds);
+            const std::int64_t steps =
+                std::max(BarePhysics(env, 1).steps_in(options.seconds), kLeastRounds * kCount);
             SteppedEnvs all(env, kCount, threads);
             SteppedEnvs one(env, kCount, 1);
             return std::vector<BenchRow>{interleave(

@@ -58,9 +58,10 @@ BenchRow make_row(std::string name, std::string unit, Better better, std::span<c
   row.unit = std::move(unit);
   row.ours = median({ours.begin(), ours.end()});
   row.limit = median({limit.begin(), limit.end()});
-  row.ratio = ratio(row.ours, row.limit);
+  // Of the pairs, not of the medians: a machine that slows down for a while slows both of a pair.
+  row.ratio = median(ratios);
   row.runs = static_cast<int>(ours.size());
-  row.spread = (*most - *least) / median(ratios);
+  row.spread = (*most - *least) / row.ratio;
   return row;
 }
 

@@ -17,7 +17,8 @@ struct BenchRow {
   std::string name;
   double ours = 0.0;   ///< median over the runs, in `unit`
   double limit = 0.0;  ///< the same
-  /// ours / limit for rates, limit / ours for times: 1 is at the limit, 2 twice as fast as it.
+  /// Median over the pairs of runs of ours / limit for rates, limit / ours for times: 1 is at the
+  /// limit, 2 twice as fast as it.
   double ratio = 0.0;
   std::string unit;
   int runs = 0;
