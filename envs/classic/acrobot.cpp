@@ -46,11 +46,27 @@ double wrap(double angle) {
   return std::abs(angle) <= kPi ? angle : std::remainder(angle, 2.0 * kPi);
 }
 
-/// The sine of an angle within [−π, π] rounded to float32, from a value that is within 1e-15 of it:
-/// only where that leaves the rounding open is the sine itself needed.
+// An observation is rounded to float32, so a number close by will mostly do for it; where the error
+// leaves the rounding open, the function itself is called. The sine of an angle within [−π, π] is
+// known to within 1e-15 (Pose::lever1).
+constexpr double kSineError = 1e-15;
+
 double rounded_sine(double angle, double nearly) {
-  const double low = round_to_float32(nearly - 1e-15);
-  return low == round_to_float32(nearly + 1e-15) ? low : round_to_float32(std::sin(angle));
+  const double low = round_to_float32(nearly - kSineError);
+  const bool known = std::abs(angle) <= kPi && low == round_to_float32(nearly + kSineError);
+  return known ? low : round_to_float32(std::sin(angle));
+}
+
+double rounded_cosine(double angle, double nearly_sine) {
+  // The error of √(1 − s²) is that of s times |s|/√(1 − s²), at most 1e-13 from 0.01 on.
+  constexpr double kLeast = 0.01;
+  constexpr double kError = 1e-13;
+  const double size = std::sqrt((1.0 - nearly_sine) * (1.0 + nearly_sine));
+  const double low = round_to_float32(size - kError);
+  const bool known =
+      std::abs(angle) <= kPi && size > kLeast && low == round_to_float32(size + kError);
+  return known ? std::copysign(low, kPi / 2.0 - std::abs(angle))
+               : round_to_float32(std::cos(angle));
 }
 
 }  // namespace
@@ -94,7 +110,6 @@ void Acrobot::take_parameters() {
 
 void Acrobot::take_state() {
   pose_ = Pose(state_);
-  cosine1_ = std::cos(state_[0]);
 }
 
 // A call that is not inlined passes its numbers through memory, and takes a third of the step.
@@ -145,13 +160,14 @@ StepResult Acrobot::step(std::span<const float> action, std::span<double> observ
   take_state();
 
   observe(observation);
-  // With the elbow below the shoulder the tip cannot be above the bar: that saves a cosine.
-  const bool above = cosine1_ < 0.0 && -cosine1_ - std::cos(theta1 + theta2) > 1.0;
+  // With the elbow below the shoulder the tip cannot be above the bar: that saves two cosines.
+  const bool above =
+      std::abs(theta1) > kPi / 2.0 && -std::cos(theta1) - std::cos(theta1 + theta2) > 1.0;
   return {.reward = above ? 0.0 : -1.0, .terminated = above};
 }
 
 void Acrobot::observe(std::span<double> observation) const {
-  observation[0] = round_to_float32(cosine1_);
+  observation[0] = rounded_cosine(state_[0], pose_.lever1);
   observation[1] = rounded_sine(state_[0], pose_.lever1);
   observation[2] = round_to_float32(pose_.cosine2);
   observation[3] = round_to_float32(pose_.sine2);

@@ -51,8 +51,7 @@ class Acrobot final : public ClassicEnv<4> {
 
   Terms terms_;
   double gear_;
-  Pose pose_{State{}};    ///< of state_: the next step begins there
-  double cosine1_ = 1.0;  ///< of θ1
+  Pose pose_{State{}};  ///< of state_: the next step begins there
 };
 
 }  // namespace costate

@@ -316,6 +316,26 @@ TEST_CASE("Acrobot wraps its angles and clamps its speeds") {
   CHECK(std::abs(step_from("Acrobot-v1", {1e300, 0.0, 0.0, 0.0}, 1.0f).state[0]) <= kPi);
 }
 
+TEST_CASE("Acrobot observes the rounded cosines and sines of its angles, whatever they are") {
+  auto env = make_env("Acrobot-v1");
+  std::vector<double> observation(6);
+  RandomStream stream(8);
+  std::vector<double> angles = {0.0,   kPi,   -kPi, kPi / 2.0, -kPi / 2.0, 1e-9, kPi / 2.0 + 1e-9,
+                                100.0, -1e15, 1e300};
+  for (int i = 0; i < 200000; ++i) angles.push_back(stream.uniform(-kPi, kPi));
+  int wrong = 0;
+  for (const double angle : angles) {
+    PhysicalState start;
+    start.state = {angle, -angle, 0.0, 0.0};
+    env->reset_to(start, observation);
+    wrong += observation[0] != as_float32(std::cos(angle));
+    wrong += observation[1] != as_float32(std::sin(angle));
+    wrong += observation[2] != as_float32(std::cos(angle));
+    wrong += observation[3] != as_float32(-std::sin(angle));
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("Acrobot starts at float32 numbers") {
   auto env = make_env("Acrobot-v1");
   std::vector<double> observation(6);
