@@ -11,7 +11,9 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 class Gaussian final : public Normals {
  public:
-  explicit Gaussian(int dimensions) : Normals(dimensions, -kInfinity, kInfinity) {}
+  // What is clipped has no say in how far the sample was beyond the box, so an entropy bonus can
+  // drive the deviation up without end: the bounds only keep it finite.
+  explicit Gaussian(int dimensions) : Normals(dimensions, -20.0f, 10.0f) {}
 
   std::string_view name() const override { return "gaussian"; }
 
@@ -36,7 +38,8 @@ class Gaussian final : public Normals {
       const std::size_t at = 2 * d_ * row + i;
       const float d_sample = std::abs(actions[k]) < 1.0f ? d_executed[k] : 0.0f;
       gradient[at] += d_sample;
-      gradient[at + d_] += d_sample * (actions[k] - parameters[at]) - weights[row];
+      gradient[at + d_] +=
+          passes(parameters[at + d_]) * (d_sample * (actions[k] - parameters[at]) - weights[row]);
     });
   }
 

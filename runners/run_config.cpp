@@ -110,7 +110,8 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   Options table = config.options();
   // Lives on for a while, so that the environment below does not compile its model once more.
   const auto by_default = config.env.make();
-  for (const std::string& name : {config.env.id(), by_default->spec().family}) {
+  for (const std::string& name :
+       {config.env.id(), by_default->spec().family, std::string("default")}) {
     if (const auto shipped = find_data("configs/" + config.algo + "/" + name + ".toml")) {
       table.set(read_toml(*shipped));
       break;

@@ -1,8 +1,8 @@
 // The configuration of a training run, and where its values come from.
 //
 // Defaults in the code ← the shipped file of the environment ← --config FILE ← the command line.
-// The shipped file is configs/<learner>/<environment id>.toml, or else configs/<learner>/
-// <family>.toml; it holds only what differs from the defaults.
+// The shipped file is the first there is of configs/<learner>/<environment id>.toml, <family>.toml
+// and default.toml; it holds only what differs from the defaults.
 #pragma once
 
 #include <cstdint>

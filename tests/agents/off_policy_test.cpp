@@ -259,6 +259,15 @@ TEST_CASE("SAC swings the pendulum up with every head and estimator") {
   }
 }
 
+TEST_CASE("SAC stays finite with a clipped Gaussian, whose entropy has no bound") {
+  Setup s;
+  s.policy.head = "gaussian";
+  s.steps = 3000;
+  Trainer t(s);
+  CHECK_NOTHROW(t.iterate(3000));
+  CHECK(std::ranges::all_of(t.parameters(), [](float x) { return std::isfinite(x); }));
+}
+
 TEST_CASE("MPO swings the pendulum up with every head, its KL near the bound") {
   for (const char* head : {"squashed", "gaussian", "bernoulli", "ternary"}) {
     Setup s;
