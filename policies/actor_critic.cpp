@@ -26,20 +26,14 @@ void PolicyConfig::describe(Options& options) {
   distribution.describe(options);
 }
 
-namespace {
-
-/// A learner without a state value goes by Q(s, a), which is to know what is executed: there a box
-/// gets the squashed Gaussian.
-std::string head_for(const PolicyConfig& config, const Space& action) {
-  const bool squash = !config.value && action.kind == Space::Kind::kBox && action.bounded();
-  return config.head == "auto" && squash ? "squashed" : config.head;
+std::unique_ptr<Distribution> make_distribution(const PolicyConfig& config, const Space& action) {
+  const bool squash = config.head == "auto" && !config.value && action.kind == Space::Kind::kBox &&
+                      action.bounded();
+  return make_distribution(squash ? "squashed" : config.head, action, config.distribution);
 }
 
-}  // namespace
-
 ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
-    : distribution_(
-          make_distribution(head_for(config, spec.action), spec.action, config.distribution)),
+    : distribution_(make_distribution(config, spec.action)),
       action_map_(spec.action),
       initial_log_std_(config.log_std),
       has_value_(config.value) {

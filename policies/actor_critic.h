@@ -37,6 +37,10 @@ struct PolicyConfig {
   void describe(Options& options);
 };
 
+/// The family that `config` names. For a box, "auto" is squashed where there is no value function:
+/// such a learner goes by Q(s, a), which is to know what is executed.
+std::unique_ptr<Distribution> make_distribution(const PolicyConfig& config, const Space& action);
+
 class ActorCritic {
  public:
   /// Scratch memory of one thread's passes. Made by make_workspace.

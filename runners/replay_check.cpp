@@ -11,6 +11,7 @@
 #include "envs/error.h"
 #include "envs/format.h"
 #include "policies/action_map.h"
+#include "policies/actor_critic.h"
 #include "policies/distribution.h"
 #include "runners/run_config.h"
 
@@ -68,9 +69,7 @@ class EpisodeChecker {
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    if (config)
-      head_ =
-          make_distribution(config->policy.head, env_->spec().action, config->policy.distribution);
+    if (config) head_ = make_distribution(config->policy, env_->spec().action);
   }
 
   /// Returns the number of differences, and the first one in `first`.

@@ -10,6 +10,11 @@ check_run "a run of 24 000 logged steps" 0 train --env HalfCheetah-v5 --steps 24
 run replay run --verify --threads 1
 check "replay finds no difference" \
   "0|run/rollouts.h5: 24 episodes, 24000 steps replayed, 0 differences|" "$code|$out|$err"
+for algo in sac mpo; do
+  check_run "a logged run of $algo" 0 train --env Pendulum-v1 --algo $algo --steps 1200 --threads 1 \
+    --quiet --log-rollouts all --run $algo
+  check_run "replay finds no difference in it" 0 replay $algo --verify --threads 1
+done
 check_run "the files have the documented layout" 0 \
   "$python" "$tests/logs/h5py_check.py" run/rollouts.h5 run/checkpoints/last.h5
 check_contains "h5py sees every step" "24 episodes, 24000 steps" "$out"
