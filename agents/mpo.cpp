@@ -69,7 +69,6 @@ Mpo::Mpo(const MpoConfig& config, const PolicyConfig& networks, const RuntimeCon
     scratch.raw_actions.resize(count_ * slice->raw_actions.size());
     scratch.log_ref.resize(count_ * slice->values.size());
     scratch.values.resize(scratch.log_ref.size());
-    scratch.total.resize(slice->values.size());
     scratch.divergence.resize(parts_.size());
   }
 }
@@ -85,7 +84,7 @@ void Mpo::consider(Slice& s, Scratch& scratch) {
   scratch.target = s.distribution;
   for (std::size_t j = 0; j < count_; ++j) {
     if (all_actions_.empty()) {
-      sample(s);
+      draw(s);
       std::ranges::fill(s.log_probs,
                         0.0f);  // of draws from the reference itself: each counts alike
     } else {

@@ -62,7 +62,6 @@ class Mpo final : public OffPolicy {
     std::vector<float> raw_actions;  // [M, n, action]
     std::vector<float> log_ref;      // [n, M]
     std::vector<float> values;       // [n, M]
-    std::vector<float> total;        // [n]
     // Sums over rows for the duals.
     double log_partition = 0.0;
     double weighted_value = 0.0;

@@ -213,16 +213,20 @@ void OffPolicy::step_policy() {
   sums_.policy_steps += 1.0;
 }
 
-void OffPolicy::sample(Slice& s) {
+void OffPolicy::draw(Slice& s) {
   const auto a = static_cast<std::size_t>(distribution_.action_size());
   const auto p = static_cast<std::size_t>(distribution_.parameter_size());
   for (std::size_t i = 0; i < static_cast<std::size_t>(s.n); ++i) {
     distribution_.sample(std::span(s.distribution).subspan(i * p, p), s.random,
                          std::span(s.raw_actions).subspan(i * a, a));
   }
+  execute(s);
+}
+
+void OffPolicy::sample(Slice& s) {
+  draw(s);
   distribution_.log_prob(s.distribution, s.raw_actions, s.per_dimension);
   distribution_.joint(s.per_dimension, s.log_probs);
-  execute(s);
 }
 
 void OffPolicy::execute(Slice& s) {

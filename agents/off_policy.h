@@ -127,7 +127,9 @@ class OffPolicy : public Learner {
   /// Adds the learner's own measurements since the last report: always the same names.
   virtual void measure(MetricValues& metrics) = 0;
 
-  /// Samples actions for the slice's present distribution rows: raw, executed and log-probability.
+  /// Draws actions for the slice's present distribution rows, raw and executed.
+  void draw(Slice& slice);
+  /// The same with their log-probabilities.
   void sample(Slice& slice);
   /// Raw actions → executed ones.
   void execute(Slice& slice);
