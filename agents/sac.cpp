@@ -30,6 +30,8 @@ void SacConfig::describe(Options& options) {
   options.add("sac.target_entropy", target_entropy, {},
               "in nats; auto: minus the number of dimensions for densities, a quarter of the "
               "greatest for discrete heads");
+  options.add("sac.bounds_penalty", bounds_penalty, Range::at_least(0),
+              "cost of the squared distance of a raw action from the box, for heads that clip");
 }
 
 namespace {
@@ -91,6 +93,7 @@ Sac::Sac(const SacConfig& config, const PolicyConfig& networks, const RuntimeCon
     Scratch& scratch = scratch_.emplace_back();
     scratch.sampled.resize(slice->executed.size());
     scratch.d_executed.resize(slice->executed.size());
+    if (distribution_.clips()) scratch.d_raw.resize(slice->executed.size());
     scratch.d_inputs.resize(slice->inputs.size());
     scratch.values_of_all.resize(slice->per_dimension.size() *
                                  static_cast<std::size_t>(distribution_.values_per_dimension()));
@@ -237,8 +240,12 @@ void Sac::raise_value(Slice& s, Scratch& scratch) {
   switch (estimator_) {
     case Estimator::kPathwise:
       std::ranges::fill(s.weights, share * static_cast<float>(temperature()));
-      distribution_.pathwise_gradient(s.distribution, s.raw_actions, scratch.d_executed, s.weights,
-                                      s.d_distribution);
+      for (std::size_t i = 0; i < scratch.d_raw.size(); ++i) {
+        scratch.d_raw[i] = 2.0f * share * static_cast<float>(config_.bounds_penalty) *
+                           (s.raw_actions[i] - s.executed[i]);
+      }
+      distribution_.pathwise_gradient(s.distribution, s.raw_actions, scratch.d_executed,
+                                      scratch.d_raw, s.weights, s.d_distribution);
       break;
     case Estimator::kStraightThrough:
       distribution_.mean_gradient(s.distribution, scratch.d_executed, s.d_distribution);

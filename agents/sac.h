@@ -7,6 +7,10 @@
 // for discrete heads one of those of Seyde et al., "Is Bang-Bang Control All You Need?" (NeurIPS
 // 2021) and its baselines. The temperature α moves the entropy towards a target that the family can
 // reach.
+//
+// What a clipping head draws beyond the box is executed all alike, so that no critic calls it back,
+// while its entropy grows with the distance. A cost on that distance, c·E‖raw − executed‖², bounds
+// both.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +33,7 @@ struct SacConfig : OffPolicyConfig {
   bool tune_temperature = true;
   double temperature_learning_rate = 3e-4;
   std::string target_entropy = "auto";
+  double bounds_penalty = 1.0;
 
   void describe(Options& options);
 };
@@ -51,6 +56,7 @@ class Sac final : public OffPolicy {
   struct Scratch {
     std::vector<float> sampled;  // [n, action] the executed actions, while others take their place
     std::vector<float> d_executed;     // [n, action]
+    std::vector<float> d_raw;          // [n, action], empty where nothing depends on raw actions
     std::vector<float> d_inputs;       // [n, critic inputs]
     std::vector<float> values_of_all;  // [n, D, K]
   };

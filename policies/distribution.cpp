@@ -50,7 +50,7 @@ std::vector<float> Distribution::enumerate() const {
 
 void Distribution::pathwise_gradient(std::span<const float>, std::span<const float>,
                                      std::span<const float>, std::span<const float>,
-                                     std::span<float>) const {
+                                     std::span<const float>, std::span<float>) const {
   assert(false && "has(kPathwise) is false");
 }
 

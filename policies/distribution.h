@@ -82,6 +82,8 @@ class Distribution {
   /// What a sampled (raw) action row becomes when it is carried out: a Gaussian clips to [−1, 1], a
   /// squashed one takes the hyperbolic tangent.
   virtual void execute(std::span<float> action) const;
+  /// Whether execute() clips, so that raw actions beyond the box are executed all alike.
+  virtual bool clips() const { return false; }
   /// In place, an executed action row → a raw one that is executed as it: the inverse of execute()
   /// where there is one. For a squashed Gaussian to float precision of the executed action.
   virtual void to_raw(std::span<float> action) const;
@@ -136,10 +138,11 @@ class Distribution {
   virtual bool has(Estimator estimator) const = 0;
   /// kPathwise: gradient += d_executed [n, A]·∂a/∂parameters + weights[i]·d log π(a)/dparameters,
   /// both along the path that a raw sample takes as the parameters change (its noise held fixed).
-  /// log π is the joint one.
+  /// log π is the joint one. `d_raw` [n, A], where it is not empty, is the slope of what depends on
+  /// the raw action itself, and goes the same way.
   virtual void pathwise_gradient(std::span<const float> parameters, std::span<const float> actions,
-                                 std::span<const float> d_executed, std::span<const float> weights,
-                                 std::span<float> gradient) const;
+                                 std::span<const float> d_executed, std::span<const float> d_raw,
+                                 std::span<const float> weights, std::span<float> gradient) const;
   /// kStraightThrough: gradient += d_mean [n, A]·∂mean/∂parameters.
   virtual void mean_gradient(std::span<const float> parameters, std::span<const float> d_mean,
                              std::span<float> gradient) const;

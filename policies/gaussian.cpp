@@ -27,16 +27,19 @@ class Gaussian final : public Normals {
     for (float& a : action) a = std::clamp(a, -1.0f, 1.0f);
   }
 
+  bool clips() const override { return true; }
+
   EntropyRange entropy_range() const override { return {-kInfinity, kInfinity}; }
 
   // a = clip(μ + σξ) moves with its sample inside the box and not at all at its edge;
   // log π = −ξ²/2 − log σ + constant.
   void pathwise_gradient(std::span<const float> parameters, std::span<const float> actions,
-                         std::span<const float> d_executed, std::span<const float> weights,
-                         std::span<float> gradient) const override {
+                         std::span<const float> d_executed, std::span<const float> d_raw,
+                         std::span<const float> weights, std::span<float> gradient) const override {
     for_entries(0, actions.size(), d_, [&](std::size_t k, std::size_t row, std::size_t i) {
       const std::size_t at = 2 * d_ * row + i;
-      const float d_sample = std::abs(actions[k]) < 1.0f ? d_executed[k] : 0.0f;
+      const float d_sample =
+          (std::abs(actions[k]) < 1.0f ? d_executed[k] : 0.0f) + (d_raw.empty() ? 0.0f : d_raw[k]);
       gradient[at] += d_sample;
       gradient[at + d_] +=
           passes(parameters[at + d_]) * (d_sample * (actions[k] - parameters[at]) - weights[row]);

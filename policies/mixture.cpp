@@ -219,6 +219,8 @@ class Mixture final : public Distribution {
         });
   }
 
+  bool clips() const override { return true; }
+
   EntropyRange entropy_range() const override {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
     return {-kInfinity, kInfinity};
@@ -273,41 +275,42 @@ class Mixture final : public Distribution {
   // Gradients", NeurIPS 2018). With r the components' shares of p(x): dx/dμ = r, dx/dlog σ =
   // r·(x − μ), dx/dlogit = −w·(Φ(z) − F)/p.
   void pathwise_gradient(std::span<const float> parameters, std::span<const float> actions,
-                         std::span<const float> d_executed, std::span<const float> weights,
-                         std::span<float> gradient) const override {
+                         std::span<const float> d_executed, std::span<const float> d_raw,
+                         std::span<const float> weights, std::span<float> gradient) const override {
     log_prob_gradient(parameters, actions, weights, gradient);
-    for_each_entry(parameters, [&](std::size_t k, const Components& p, const Places& at,
-                                   std::size_t row) {
-      const float x = actions[k];
-      float log_p;
-      p.log_density({&x, 1}, {&log_p, 1});
-      // Upper tails keep their digits in the upper half, lower ones in the lower.
-      std::array<double, kMaxComponents> lower;
-      std::array<double, kMaxComponents> upper;
-      std::array<float, kMaxComponents> share;
-      double total_lower = 0.0;
-      double total_upper = 0.0;
-      float d_log_p = 0.0f;  // ∂log p/∂x
-      for (int c = 0; c < c_; ++c) {
-        const float z = p.z(c, x);
-        lower[c] = normal_cdf(z);
-        upper[c] = normal_cdf(-z);
-        total_lower += p.weight[c] * lower[c];
-        total_upper += p.weight[c] * upper[c];
-        share[c] = vector_math::exp(p.log_part(c, x) - log_p);
-        d_log_p -= share[c] * z * p.inverse_std[c];
-      }
-      const float d_sample = (std::abs(x) < 1.0f ? d_executed[k] : 0.0f) + weights[row] * d_log_p;
-      const double density =
-          std::max(std::exp(static_cast<double>(log_p)), std::numeric_limits<double>::min());
-      for (int c = 0; c < c_; ++c) {
-        const double excess =
-            total_lower < total_upper ? lower[c] - total_lower : total_upper - upper[c];
-        gradient[at.logit + c] -= d_sample * static_cast<float>(p.weight[c] * excess / density);
-        gradient[at.mean + c] += d_sample * share[c];
-        gradient[at.log_std + c] += d_sample * share[c] * (x - p.mean[c]);
-      }
-    });
+    for_each_entry(
+        parameters, [&](std::size_t k, const Components& p, const Places& at, std::size_t row) {
+          const float x = actions[k];
+          float log_p;
+          p.log_density({&x, 1}, {&log_p, 1});
+          // Upper tails keep their digits in the upper half, lower ones in the lower.
+          std::array<double, kMaxComponents> lower;
+          std::array<double, kMaxComponents> upper;
+          std::array<float, kMaxComponents> share;
+          double total_lower = 0.0;
+          double total_upper = 0.0;
+          float d_log_p = 0.0f;  // ∂log p/∂x
+          for (int c = 0; c < c_; ++c) {
+            const float z = p.z(c, x);
+            lower[c] = normal_cdf(z);
+            upper[c] = normal_cdf(-z);
+            total_lower += p.weight[c] * lower[c];
+            total_upper += p.weight[c] * upper[c];
+            share[c] = vector_math::exp(p.log_part(c, x) - log_p);
+            d_log_p -= share[c] * z * p.inverse_std[c];
+          }
+          const float d_sample = (std::abs(x) < 1.0f ? d_executed[k] : 0.0f) +
+                                 (d_raw.empty() ? 0.0f : d_raw[k]) + weights[row] * d_log_p;
+          const double density =
+              std::max(std::exp(static_cast<double>(log_p)), std::numeric_limits<double>::min());
+          for (int c = 0; c < c_; ++c) {
+            const double excess =
+                total_lower < total_upper ? lower[c] - total_lower : total_upper - upper[c];
+            gradient[at.logit + c] -= d_sample * static_cast<float>(p.weight[c] * excess / density);
+            gradient[at.mean + c] += d_sample * share[c];
+            gradient[at.log_std + c] += d_sample * share[c] * (x - p.mean[c]);
+          }
+        });
   }
 
   void cdf(std::span<const float> parameters, double x, std::span<double> out) const override {

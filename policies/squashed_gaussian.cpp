@@ -116,8 +116,8 @@ class SquashedGaussian final : public Normals {
 
   // With u = μ + σξ: da = (1 − tanh²u)·du, and log π = −ξ²/2 − log σ − log(1 − tanh²u) + constant.
   void pathwise_gradient(std::span<const float> parameters, std::span<const float> actions,
-                         std::span<const float> d_executed, std::span<const float> weights,
-                         std::span<float> gradient) const override {
+                         std::span<const float> d_executed, std::span<const float> d_raw,
+                         std::span<const float> weights, std::span<float> gradient) const override {
     for_blocks(actions.size(), [&](std::size_t first, std::size_t count) {
       Block e;  // exp(−2|u|), which gives 1 − tanh²u without cancellation
       for (std::size_t k = 0; k < count; ++k) e[k] = -2.0f * std::abs(actions[first + k]);
@@ -128,7 +128,8 @@ class SquashedGaussian final : public Normals {
         const float inverse = 1.0f / (1.0f + e[k]);
         const float a = std::copysign((1.0f - e[k]) * inverse, u);
         const float slope = 4.0f * e[k] * inverse * inverse;
-        const float d_sample = d_executed[first + k] * slope + weights[row] * 2.0f * a;
+        const float d_sample = d_executed[first + k] * slope + weights[row] * 2.0f * a +
+                               (d_raw.empty() ? 0.0f : d_raw[first + k]);
         gradient[at] += d_sample;
         gradient[at + d_] +=
             (d_sample * (u - parameters[at]) - weights[row]) * passes(parameters[at + d_]);

@@ -680,7 +680,7 @@ Floats estimate(const Distribution& d, Estimator estimator, const Floats& p, con
     for (int k = 0; k < n; ++k) {
       for (const float s : objective_slope(row(k))) slopes.push_back(s);
     }
-    d.pathwise_gradient(parameters, raw, slopes, Floats(n, log_prob_weight), gradient);
+    d.pathwise_gradient(parameters, raw, slopes, {}, Floats(n, log_prob_weight), gradient);
   } else if (estimator == Estimator::kLocal) {
     Floats values;
     for (int k = 0; k < n; ++k) {
@@ -758,7 +758,8 @@ TEST_CASE("every family: the path of a sample keeps its quantile") {
     for (const Floats& action : {Floats{0.2f, -0.5f}, Floats{-0.8f, 0.7f}}) {
       const Floats slopes = {1.3f, -0.6f};
       const float weight = 0.7f;
-      // What an executed action and its log π become as the parameters change.
+      const Floats raw_slopes = {-0.4f, 0.9f};
+      // What an executed action, the raw one and its log π become as the parameters change.
       const auto along_path = [&](const Floats& p) {
         Floats moved(2);
         double total = 0.0;
@@ -768,13 +769,14 @@ TEST_CASE("every family: the path of a sample keeps its quantile") {
           moved[i] = static_cast<float>(a);
         }
         d.to_raw(moved);
+        for (int i = 0; i < 2; ++i) total += static_cast<double>(raw_slopes[i]) * moved[i];
         return total + static_cast<double>(weight) * log_prob(d, p, moved);
       };
       const Doubles numeric = slope(x.p, along_path);
       Floats raw = action;
       d.to_raw(raw);
       Floats gradient(x.p.size());
-      d.pathwise_gradient(x.p, raw, slopes, Floats{weight}, gradient);
+      d.pathwise_gradient(x.p, raw, slopes, raw_slopes, Floats{weight}, gradient);
       for (std::size_t i = 0; i < gradient.size(); ++i) {
         INFO(d.name() << ", parameter " << i);
         CHECK(gradient[i] == Approx(numeric[i]).margin(2e-3).epsilon(2e-3));
@@ -921,7 +923,7 @@ TEST_CASE("every family: far parameters give finite numbers") {
       d.log_prob_gradient(p, action, weight, g);
       d.entropy_gradient(row, weight, g);
       d.kl_gradient(p, q, weight, g, gq);
-      if (d.has(Estimator::kPathwise)) d.pathwise_gradient(row, action, slopes, weight, g);
+      if (d.has(Estimator::kPathwise)) d.pathwise_gradient(row, action, slopes, {}, weight, g);
       if (d.has(Estimator::kStraightThrough)) d.mean_gradient(row, slopes, g);
       if (d.has(Estimator::kLocal)) {
         d.expectation_gradient(row, Floats(d.dimensions() * d.values_per_dimension(), 1.0f), g);
@@ -939,11 +941,15 @@ TEST_CASE("every family: far parameters give finite numbers") {
 
 // ---- what single families add
 
-TEST_CASE("a gaussian's clipped samples do not move, but their log π does") {
+TEST_CASE("a gaussian's clipped samples do not move, but raw ones and their log π do") {
   Floats g(2);
-  make_gaussian(1)->pathwise_gradient(Floats{0.5f, 0.1f}, Floats{1.5f}, Floats{3.0f}, Floats{2.0f},
-                                      g);
+  make_gaussian(1)->pathwise_gradient(Floats{0.5f, 0.1f}, Floats{1.5f}, Floats{3.0f}, {},
+                                      Floats{2.0f}, g);
   CHECK(g == Floats{0.0f, -2.0f});
+  // What depends on the raw sample μ + σξ = 1.5 still moves with it.
+  make_gaussian(1)->pathwise_gradient(Floats{0.5f, 0.1f}, Floats{1.5f}, Floats{3.0f}, Floats{4.0f},
+                                      Floats{0.0f}, g);
+  CHECK(g == Floats{4.0f, -2.0f + 4.0f});
 }
 
 TEST_CASE("a squashed gaussian bounds its deviation and reaches the edge") {
@@ -961,7 +967,7 @@ TEST_CASE("a squashed gaussian bounds its deviation and reaches the edge") {
     d->entropy_gradient(outside, one_weight, g);
     d->kl_gradient(outside, {inside}, one_weight, g, {});
     d->kl_gradient({inside}, outside, one_weight, {}, g);
-    d->pathwise_gradient(outside, Floats{0.3f}, Floats{1.0f}, one_weight, g);
+    d->pathwise_gradient(outside, Floats{0.3f}, Floats{1.0f}, {}, one_weight, g);
     CHECK(g[1] == 0.0f);
     CHECK(g[0] != 0.0f);
   }
@@ -1008,8 +1014,8 @@ TEST_CASE("a mixture of one is a gaussian") {
     const Floats slope_at = {1.3f};
     const Floats weight = {0.7f};
     Floats g(3), expected(2);
-    mixture->pathwise_gradient(p, Floats{action}, slope_at, weight, g);
-    gaussian->pathwise_gradient(gaussian_p, Floats{action}, slope_at, weight, expected);
+    mixture->pathwise_gradient(p, Floats{action}, slope_at, {}, weight, g);
+    gaussian->pathwise_gradient(gaussian_p, Floats{action}, slope_at, {}, weight, expected);
     CHECK(g[0] == Approx(0.0).margin(1e-5));
     CHECK(g[1] == Approx(expected[0]).margin(1e-5));
     CHECK(g[2] == Approx(expected[1]).margin(1e-5));
