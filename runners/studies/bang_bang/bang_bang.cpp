@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "envs/classic/double_integrator.h"
+#include "runners/studies/bang_bang/experiments.h"
 #include "runners/studies/studies.h"
 
 namespace costate {
@@ -167,7 +168,7 @@ Study bang_bang_study() {
           "bang-bang control with Bernoulli policies against Gaussian ones",
           "Seyde et al., Is Bang-Bang Control All You Need? Solving Continuous Control with "
           "Bernoulli Policies, NeurIPS 2021",
-          {equal_return(), minimum_time_control(), disturbances()}};
+          {equal_return(), minimum_time_control(), learners_and_heads(), disturbances()}};
 }
 
 }  // namespace costate

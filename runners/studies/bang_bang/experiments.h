@@ -1,0 +1,11 @@
+// The experiments of the bang-bang study that have a file of their own.
+#pragma once
+
+#include "runners/study_plan.h"
+
+namespace costate {
+
+/// Every head under every learner, over tasks of four families.
+StudyExperiment learners_and_heads();
+
+}  // namespace costate
