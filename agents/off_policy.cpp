@@ -28,7 +28,7 @@ void OffPolicyConfig::describe(Options& options, const std::string& prefix) {
   options.add(key("gamma"), gamma, Range::between(0, 1), "discount");
   options.add(key("learning_rate"), learning_rate, Range::above(0), "of the actor");
   options.add(key("critic_learning_rate"), critic_learning_rate, Range::above(0), "of the critics");
-  options.add(key("anneal"), anneal, "whether the learning rates fall linearly to 0");
+  schedule.describe(options, prefix, /*measures_kl=*/false);
   optimizer.describe(options, prefix + "optimizer.");
   options.add(key("max_gradient_norm"), max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
@@ -105,6 +105,7 @@ OffPolicy::OffPolicy(const OffPolicyConfig& config, std::string prefix,
       replay_(config.buffer, environments.size(), policy.observation_size(),
               distribution_.action_size(), config.priority),
       critic_optimizer_(config.optimizer, critic_.parameter_count(), policy_optimizer_.slices()),
+      learning_rate_(config.schedule),
       draw_stream_(stream_key(seed, Stream::kReplay)),
       slots_(static_cast<std::size_t>(config.batch)),
       weights_(slots_.size()),
@@ -129,9 +130,8 @@ bool OffPolicy::done() const {
 }
 
 double OffPolicy::learning_rate(double initial) const {
-  if (!config_.anneal) return initial;
-  return initial *
-         (1.0 - static_cast<double>(runtime_.steps()) / static_cast<double>(total_steps_ + 1));
+  return learning_rate_.at(
+      initial, static_cast<double>(runtime_.steps()) / static_cast<double>(total_steps_ + 1));
 }
 
 double OffPolicy::check(double norm, const char* key) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agents/learner.h"
+#include "agents/learning_rate.h"
 #include "agents/replay_buffer.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/options.h"
@@ -37,7 +38,7 @@ struct OffPolicyConfig {
   double gamma = 0.99;
   double learning_rate = 3e-4;
   double critic_learning_rate = 3e-4;
-  bool anneal = false;
+  ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double max_gradient_norm = 0.0;
   PriorityConfig priority;
@@ -145,6 +146,7 @@ class OffPolicy : public Learner {
     pool_.parallel_for(static_cast<int>(slices_.size()),
                        [&](int i) { work(*slices_[static_cast<std::size_t>(i)]); });
   }
+  /// What the rule makes of an initial rate at the present step.
   double learning_rate(double initial) const;
   std::int64_t batch() const { return config_.batch; }
   const std::vector<std::unique_ptr<Slice>>& slices() const { return slices_; }
@@ -171,6 +173,7 @@ class OffPolicy : public Learner {
   ReplayBuffer replay_;
   RolloutBuffer rollout_;
   SlicedOptimizer critic_optimizer_;
+  LearningRate learning_rate_;
   RandomStream draw_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   std::vector<std::int64_t> slots_;  // [batch] of the present minibatch

@@ -33,7 +33,7 @@ void PpoConfig::describe(Options& options) {
   options.add("ppo.max_gradient_norm", max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
   options.add("ppo.learning_rate", learning_rate, Range::above(0), "of the optimiser");
-  options.add("ppo.anneal", anneal, "whether the learning rate falls linearly to 0");
+  schedule.describe(options, "ppo.", /*measures_kl=*/true);
   optimizer.describe(options, "ppo.optimizer.");
   options.add("ppo.target_kl", target_kl, Range::at_least(0),
               "an update ends once KL(old || new) passes 1.5 times this; 0: never");
@@ -109,6 +109,7 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
       parameters_(policy.parameter_count()),
       optimizer_(config.optimizer, policy.parameter_count(),
                  static_cast<int>(std::min(config.slices, config.minibatch))),
+      learning_rate_(config.schedule),
       minibatch_stream_(stream_key(seed, Stream::kMinibatches)) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
                     parameters_.begin());
@@ -211,8 +212,7 @@ void Ppo::learn(ThreadPool& pool) {
   const int rows = rollout_.rows();
   const double before = static_cast<double>(steps_ - rows);
   const double learning_rate =
-      config_.learning_rate *
-      (config_.anneal ? 1.0 - before / static_cast<double>(total_steps_) : 1.0);
+      learning_rate_.at(config_.learning_rate, before / static_cast<double>(total_steps_));
 
   indices_.resize(rows);
   std::iota(indices_.begin(), indices_.end(), 0);
@@ -239,6 +239,7 @@ void Ppo::learn(ThreadPool& pool) {
   measure("gradient_norm", all.gradient_norm / all.steps);
   measure("epochs", static_cast<double>(epochs));
   measure("learning_rate", learning_rate);
+  learning_rate_.update_kl(all.kl / all.rows);
 }
 
 Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, ThreadPool& pool) {
@@ -382,6 +383,7 @@ void for_each_column(Buffer& b, F f) {
 void Ppo::save(Checkpoint& checkpoint) const {
   checkpoint.put("policy/parameters", std::span<const float>(parameters_));
   optimizer_.save(checkpoint, "optimizer");
+  learning_rate_.save(checkpoint, "learning_rate/factor");
   checkpoint.put("random/minibatches", minibatch_stream_.counter());
   checkpoint.put("counters/learned", steps_);
   runtime_.save(checkpoint);
@@ -401,6 +403,7 @@ void Ppo::save(Checkpoint& checkpoint) const {
 void Ppo::load(const Checkpoint& checkpoint) {
   checkpoint.read("policy/parameters", std::span<float>(parameters_));
   optimizer_.load(checkpoint, "optimizer");
+  learning_rate_.load(checkpoint, "learning_rate/factor");
   minibatch_stream_ =
       RandomStream(minibatch_stream_.key(), checkpoint.get<std::uint64_t>("random/minibatches"));
   steps_ = checkpoint.get<std::int64_t>("counters/learned");

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agents/learner.h"
+#include "agents/learning_rate.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
@@ -35,7 +36,7 @@ struct PpoConfig {
   double entropy_coefficient = 0.0;
   double max_gradient_norm = 0.5;
   double learning_rate = 3e-4;
-  bool anneal = true;
+  ScheduleConfig schedule{.kind = "linear"};
   OptimizerConfig optimizer;
   double target_kl = 0.0;
   bool normalize_advantages = true;
@@ -89,6 +90,7 @@ class Ppo final : public Learner {
   AlignedFloats parameters_;
   AlignedFloats acting_parameters_;  // overlap: those of the rollout that is being collected
   SlicedOptimizer optimizer_;
+  LearningRate learning_rate_;
   RandomStream minibatch_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   RolloutBuffer rollout_;

@@ -170,12 +170,13 @@ TEST_CASE("training gives the same bits for any number of threads") {
 }
 
 TEST_CASE("a resumed learner goes on with the same bits") {
-  const auto [env, overlap] = GENERATE(table<const char*, bool>(
-      {{"Pendulum-v1", false}, {"Pendulum-v1", true}, {"Hopper-v5", false}}));
+  const auto [env, overlap, schedule] = GENERATE(table<const char*, bool, const char*>(
+      {{"Pendulum-v1", false, "linear"}, {"Pendulum-v1", true, "kl"}, {"Hopper-v5", false, "kl"}}));
   {
     Setup s;
     s.env = env;
     s.runtime.overlap = overlap;
+    s.ppo.schedule.kind = schedule;
     s.steps = 8 * 50 * 6;
     s.ppo.rollout_steps = 50;
     s.ppo.epochs = 2;

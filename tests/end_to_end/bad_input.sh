@@ -30,7 +30,10 @@ check_bad "an unknown key: the nearest is named" \
 check_bad "--set without a value" "--set ppo.epochs" "KEY=VALUE" -- --set ppo.epochs
 check_bad "a word for a number" "--set" "ppo.epochs" "many" "whole number" -- --set ppo.epochs=many
 check_bad "a fraction for a whole number" "ppo.epochs" "1.5" "whole number" -- --set ppo.epochs=1.5
-check_bad "a number for true or false" "ppo.anneal" "3" "true or false" -- --set ppo.anneal=3
+check_bad "a number for true or false" "ppo.normalize_advantages" "3" "true or false" -- \
+  --set ppo.normalize_advantages=3
+check_bad "a learning-rate rule that there is not" "sac.schedule" "kl" "constant | linear | cosine" -- \
+  --algo sac --set sac.schedule=kl
 check_bad "a negative minibatch" "ppo.minibatch" "-4" "1" -- --set ppo.minibatch=-4
 check_bad "no steps" "--steps" "steps = 0" "1" -- --steps 0
 check_bad "fewer steps than environments" "steps is 3" "envs = 8" -- --steps 3 --envs 8

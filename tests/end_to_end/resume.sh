@@ -49,7 +49,7 @@ check "and nothing has changed" "$before" "$(fingerprint $env-whole)"
 
 # Without annealing, which depends on the number of steps, stopping at a whole number of rollouts
 # and going on is the same as never having stopped.
-setting+=(--quiet --set ppo.anneal=false)
+setting+=(--quiet --set ppo.schedule=constant)
 check_run "a run of 2048 steps" 0 train --env $env --steps 2048 --run longer "${setting[@]}"
 check_run "it resumes with more steps" 0 train --resume longer --steps 4096 --threads 1 --quiet
 check "it went on to there" 4096 "$(last_step longer)"

@@ -17,7 +17,7 @@ namespace {
 struct Config {
   std::int64_t epochs = 10;
   double rate = 3e-4;
-  bool anneal = true;
+  bool normalize = true;
   std::string policy = "gaussian";
   std::string note = "plain";
   std::vector<std::int64_t> hidden = {64, 64};
@@ -28,7 +28,7 @@ struct Config {
   void describe(Options& options) {
     options.add("ppo.epochs", epochs, Range::at_least(1), "passes over a rollout");
     options.add("ppo.learning_rate", rate, Range::above(0), "step size of Adam");
-    options.add("ppo.anneal", anneal, "lower the step size to 0");
+    options.add("ppo.normalize", normalize, "scale the rewards");
     options.add("policy", policy, {"gaussian", "bernoulli", "categorical"}, "action distribution");
     options.add("run.note", note, {}, "any text");
     options.add("network.hidden", hidden, Range::at_least(1), "widths of the hidden layers");
@@ -63,8 +63,8 @@ TEST_CASE_METHOD(Fixture, "Numbers are read in all their spellings") {
 }
 
 TEST_CASE_METHOD(Fixture, "Switches, strings and lists are read") {
-  set("ppo.anneal", "false");
-  CHECK_FALSE(config.anneal);
+  set("ppo.normalize", "false");
+  CHECK_FALSE(config.normalize);
   set("policy", "bernoulli");
   CHECK(config.policy == "bernoulli");
   set("policy", "\"categorical\"");
@@ -104,7 +104,7 @@ TEST_CASE_METHOD(Fixture, "What does not fit is refused, and nothing changes") {
       {"ppo.learning_rate", "1e999"},
       {"ppo.learning_rate", "0.1x"},
       {"ppo.share", "1.01"},
-      {"ppo.anneal", "yes"},
+      {"ppo.normalize", "yes"},
       {"policy", "gauss"},
       {"run.note", "\"open"},
       {"run.note", "\""},
@@ -131,7 +131,7 @@ TEST_CASE_METHOD(Fixture, "Refusals say what was expected and what was perhaps m
   CHECK_THROWS_WITH(set("ppo.learning_rate", "x"),
                     "--set: ppo.learning_rate = x: expected a number > 0");
   CHECK_THROWS_WITH(set("ppo.share", "2"), "--set: ppo.share = 2: expected a number >= 0 and <= 1");
-  CHECK_THROWS_WITH(set("ppo.anneal", "1"), "--set: ppo.anneal = 1: expected true or false");
+  CHECK_THROWS_WITH(set("ppo.normalize", "1"), "--set: ppo.normalize = 1: expected true or false");
   CHECK_THROWS_WITH(
       set("policy", "bernouli"),
       "--set: policy = bernouli: expected gaussian | bernoulli | categorical; did you "
@@ -151,7 +151,7 @@ seed = 1
 [ppo]
 epochs = 10
 learning_rate = 1.0
-anneal = true
+normalize = true
 share = 0.5
 
 [run]
@@ -176,7 +176,7 @@ TEST_CASE_METHOD(Fixture, "A TOML parser reads back what was written, to the bit
     CHECK(table["ppo"]["learning_rate"].value_exact<double>() == value);
     CHECK(table["run"]["note"].value_exact<std::string>() == config.note);
     CHECK(table["network"]["hidden"][1].value_exact<std::int64_t>() == 64);
-    CHECK(table["ppo"]["anneal"].value_exact<bool>() == true);
+    CHECK(table["ppo"]["normalize"].value_exact<bool>() == true);
   }
 }
 

@@ -30,7 +30,7 @@ StudyExperiment equal_return() {
                          {"steps", "224000"},           {"envs", "16"},
                          {"ppo.rollout_steps", "200"},  {"ppo.epochs", "8"},
                          {"ppo.minibatch", "256"},      {"ppo.learning_rate", "1e-3"},
-                         {"ppo.anneal", "true"},        {"ppo.gamma", "0.95"},
+                         {"ppo.schedule", "linear"},    {"ppo.gamma", "0.95"},
                          {"ppo.lambda", "0.95"},        {"network.hidden", "[64, 64]"},
                          {"network.activation", "tanh"}};
   for (const std::string cost : {"0", "0.3"}) {
@@ -96,7 +96,7 @@ StudyExperiment minimum_time_control() {
                          {"ppo.epochs", "8"},
                          {"ppo.minibatch", "256"},
                          {"ppo.learning_rate", "1e-3"},
-                         {"ppo.anneal", "true"},
+                         {"ppo.schedule", "linear"},
                          {"ppo.gamma", "0.95"},
                          {"ppo.lambda", "0.99"},
                          {"ppo.entropy_coefficient", "0.02"},
@@ -139,7 +139,7 @@ StudyExperiment disturbances() {
                          {"ppo.epochs", "10"},
                          {"ppo.minibatch", "256"},
                          {"ppo.learning_rate", "1e-3"},
-                         {"ppo.anneal", "true"},
+                         {"ppo.schedule", "linear"},
                          {"ppo.gamma", "0.99"},
                          {"ppo.lambda", "0.95"},
                          {"network.hidden", "[64, 64]"},
