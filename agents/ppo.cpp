@@ -6,7 +6,6 @@
 
 #include "agents/gae.h"
 #include "agents/streams.h"
-#include "backends/dense/kernels.h"
 #include "envs/error.h"
 
 namespace costate {
@@ -21,7 +20,7 @@ void PpoConfig::describe(Options& options) {
   options.add("ppo.gamma", gamma, Range::between(0, 1), "discount");
   options.add("ppo.lambda", lambda, Range::between(0, 1),
               "weight of longer returns in the advantage estimate");
-  options.add("ppo.clip", clip, Range::above(0), "bound on |probability ratio - 1|");
+  objective.describe(options, "ppo.");
   options.add("ppo.value_clip", value_clip, Range::at_least(0),
               "bound on the change of a value in one update; 0: none");
   options.add("ppo.value_loss", value_loss, {"mse", "huber"},
@@ -76,7 +75,7 @@ struct Ppo::Slice {
     distribution.resize(rows * d.parameter_size());
     d_distribution.resize(rows * d.parameter_size());
     per_dimension.resize(rows * d.dimensions());
-    for (auto* column : {&values, &d_values, &log_probs, &ratios, &entropies, &kls, &weights}) {
+    for (auto* column : {&values, &d_values, &log_probs, &advantages, &entropies, &kls, &weights}) {
       column->resize(rows);
     }
   }
@@ -91,7 +90,7 @@ struct Ppo::Slice {
   std::vector<float> values;
   std::vector<float> d_values;
   std::vector<float> log_probs;
-  std::vector<float> ratios;  // π/π_old
+  std::vector<float> advantages;
   std::vector<float> entropies;
   std::vector<float> kls;
   std::vector<float> weights;
@@ -110,6 +109,7 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
       optimizer_(config.optimizer, policy.parameter_count(),
                  static_cast<int>(std::min(config.slices, config.minibatch))),
       learning_rate_(config.schedule),
+      objective_(config.objective),
       minibatch_stream_(stream_key(seed, Stream::kMinibatches)) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
                     parameters_.begin());
@@ -317,23 +317,19 @@ void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
   distribution.kl(first(s.old_distribution, p), parameters, per_dimension);
   distribution.joint(per_dimension, first(s.kls));
   std::fill(d_distribution.begin(), d_distribution.end(), 0.0f);
-  for (std::size_t i = 0; i < n; ++i) s.ratios[i] = s.log_probs[i] - buffer.log_probs[rows[i]];
-  kernels::exp(first(s.ratios));
-
   // Losses are means over the minibatch, of which this slice holds a part.
   const float share = 1.0f / static_cast<float>(minibatch);
-  const auto clip = static_cast<float>(config_.clip);
   const auto value_clip = static_cast<float>(config_.value_clip);
   for (std::size_t i = 0; i < n; ++i) {
+    s.log_probs[i] -= buffer.log_probs[rows[i]];
+    s.advantages[i] = (advantages_[rows[i]] - advantage_mean_) * advantage_scale_;
+  }
+  const Objective::Sums objective =
+      objective_.weigh(first(s.log_probs), first(s.advantages), share, weights);
+  s.sums.policy_loss = objective.loss;
+  s.sums.clipped = objective.clipped;
+  for (std::size_t i = 0; i < n; ++i) {
     const int row = rows[i];
-    // L = −min(r·A, clip(r, 1 ± ε)·A); where the clipped branch is the smaller one it is constant.
-    const float advantage = (advantages_[row] - advantage_mean_) * advantage_scale_;
-    const float ratio = s.ratios[i];
-    const float bounded = std::clamp(ratio, 1.0f - clip, 1.0f + clip);
-    const bool active = ratio * advantage <= bounded * advantage;
-    weights[i] = active ? -share * advantage * ratio : 0.0f;
-    s.sums.policy_loss -= std::min(ratio * advantage, bounded * advantage);
-    s.sums.clipped += std::abs(ratio - 1.0f) > clip ? 1.0 : 0.0;
     s.sums.entropy += s.entropies[i];
     s.sums.kl += s.kls[i];
 

@@ -1,6 +1,6 @@
-// Proximal policy optimisation with the clipped surrogate (Schulman et al. 2017), with the details
-// that make it work (Huang et al., "The 37 Implementation Details of Proximal Policy Optimization",
-// 2022).
+// Proximal policy optimisation (Schulman et al. 2017), with the clipped surrogate or another
+// objective, and with the details that make it work (Huang et al., "The 37 Implementation Details
+// of Proximal Policy Optimization", 2022).
 //
 // With runtime.overlap, rollout k + 1 is collected while the update on rollout k runs, by the
 // parameters from before that update: data are one update old, always exactly one, whatever the
@@ -16,6 +16,7 @@
 
 #include "agents/learner.h"
 #include "agents/learning_rate.h"
+#include "agents/objective.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
@@ -29,7 +30,7 @@ struct PpoConfig {
   std::int64_t slices = 2;
   double gamma = 0.99;
   double lambda = 0.95;
-  double clip = 0.2;
+  ObjectiveConfig objective;
   double value_clip = 0.0;
   std::string value_loss = "mse";
   double value_coefficient = 0.5;
@@ -91,6 +92,7 @@ class Ppo final : public Learner {
   AlignedFloats acting_parameters_;  // overlap: those of the rollout that is being collected
   SlicedOptimizer optimizer_;
   LearningRate learning_rate_;
+  Objective objective_;
   RandomStream minibatch_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   RolloutBuffer rollout_;

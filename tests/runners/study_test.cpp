@@ -65,7 +65,7 @@ TEST_CASE("A study's cells are every condition of every seed, in a folder each")
   CHECK(cells[3].config.policy.head == "bernoulli");
   CHECK(cells[3].config.ppo.epochs == 2);
   CHECK(cells[2].config.ppo.epochs == 1);
-  CHECK(cells[2].config.ppo.clip == 0.3);
+  CHECK(cells[2].config.ppo.objective.clip == 0.3);
   CHECK(cells[2].config.threads == 1);
   CHECK(cells[2].config.env.make()->spec().time_limit == 200);
   CHECK(cells[3].config.env.make()->spec().time_limit == 50);
@@ -77,11 +77,11 @@ TEST_CASE("Options choose among the cells and change them") {
   CHECK(plan_study(tiny_study(), options).size() == 3);
   options.quick = true;
   REQUIRE(plan_study(tiny_study(), options).size() == 2);
-  CHECK(plan_study(tiny_study(), options)[0].config.ppo.clip == 0.1);
+  CHECK(plan_study(tiny_study(), options)[0].config.ppo.objective.clip == 0.1);
   options.seeds = 5;
   options.set = {{"ppo.clip", "0.4", "--set"}};
   REQUIRE(plan_study(tiny_study(), options).size() == 5);
-  CHECK(plan_study(tiny_study(), options)[4].config.ppo.clip == 0.4);
+  CHECK(plan_study(tiny_study(), options)[4].config.ppo.objective.clip == 0.4);
 
   options.only = "secnd one";
   CHECK(message_of<UsageError>([&] { plan_study(tiny_study(), options); }) ==
