@@ -9,6 +9,7 @@ namespace costate {
 namespace {
 
 constexpr double kEdge = 0.01;  // ε of the boundary mass
+constexpr double kSaturated = 0.99;
 
 std::size_t bin_of(double action) {
   const double position = 0.5 * (action + 1.0) * kActionBins;
@@ -34,7 +35,7 @@ ActionStatistics action_statistics(const Distribution& distribution,
     for (std::size_t t = 0; t < length; ++t) {
       for (std::size_t d = 0; d < dimensions; ++d) {
         const double action = episode.actions[t * dimensions + d];
-        sums.saturation_99 += std::abs(action) >= 0.99;
+        sums.saturation_99 += std::abs(action) >= kSaturated;
         sums.saturation_95 += std::abs(action) >= 0.95;
         sums.edge_distance += 1.0 - std::abs(action);
         sums.energy += action * action;
@@ -64,6 +65,27 @@ ActionStatistics action_statistics(const Distribution& distribution,
     for (double& share : histogram) share /= rows;
   }
   return result;
+}
+
+void SaturationSums::add(const Distribution& distribution, const RolloutBuffer& rollout,
+                         std::span<float> scratch) {
+  if (distribution.support() == Distribution::Support::kFinite) return;
+  const auto saturated = [&] {
+    distribution.execute(scratch);
+    return static_cast<double>(
+        std::ranges::count_if(scratch, [](float a) { return std::abs(a) >= kSaturated; }));
+  };
+  const auto parameter_size = static_cast<std::size_t>(distribution.parameter_size());
+  const auto rows = static_cast<std::size_t>(rollout.rows());
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::ranges::copy(std::span(rollout.raw_actions).subspan(row * scratch.size(), scratch.size()),
+                      scratch.begin());
+    executed += saturated();
+    distribution.mode(std::span(rollout.distribution).subspan(row * parameter_size, parameter_size),
+                      scratch);
+    mode += saturated();
+  }
+  values += static_cast<double>(rows * scratch.size());
 }
 
 }  // namespace costate

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agents/evaluation.h"
+#include "agents/rollout_buffer.h"
 #include "policies/distribution.h"
 
 namespace costate {
@@ -40,5 +41,17 @@ struct ActionStatistics {
 /// `episodes` were evaluated with keep_actions under a policy of this distribution.
 ActionStatistics action_statistics(const Distribution& distribution,
                                    std::span<const EvaluatedEpisode> episodes);
+
+/// How often a policy acts at the bounds while it learns. Its most probable actions tell it apart
+/// from its exploration, which at a bound is much of a wide Gaussian.
+struct SaturationSums {
+  double executed = 0.0;  ///< executed actions with |a| ≥ 0.99
+  double mode = 0.0;      ///< the same of the most probable actions in the same states
+  double values = 0.0;    ///< of how many steps times dimensions
+
+  /// Adds a rollout; nothing for discrete actions. `scratch` [action_size] is overwritten.
+  void add(const Distribution& distribution, const RolloutBuffer& rollout,
+           std::span<float> scratch);
+};
 
 }  // namespace costate

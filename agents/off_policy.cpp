@@ -147,6 +147,7 @@ void OffPolicy::collect() {
   const auto o = static_cast<std::size_t>(policy_.observation_size());
   const auto a = static_cast<std::size_t>(distribution_.action_size());
   std::vector<float>& executed = slices_[0]->executed;
+  sums_.saturation.add(distribution_, rollout_, std::span(executed).first(a));
   for (int env = 0; env < rollout_.envs; ++env) {
     for (int t = 0; t < rollout_.steps; ++t) {
       const auto row = static_cast<std::size_t>(env * rollout_.steps + t);
@@ -186,6 +187,10 @@ const MetricValues& OffPolicy::update() {
               {"entropy", s.entropy / s.policy_rows},
               {"gradient_norm", s.policy_norm / s.policy_steps},
               {"learning_rate", learning_rate(config_.learning_rate)}};
+  if (s.saturation.values > 0.0) {
+    metrics_.emplace_back("saturation", s.saturation.executed / s.saturation.values);
+    metrics_.emplace_back("mode_saturation", s.saturation.mode / s.saturation.values);
+  }
   measure(metrics_);
   sums_ = Sums{};
   return metrics_;
@@ -307,9 +312,13 @@ namespace {
 // The sums under way, for a checkpoint. One list serves both ways.
 template <class S>
 auto fields(S& s) {
-  return std::array{&s.critic_loss,  &s.q,           &s.target,      &s.critic_rows,
-                    &s.policy_q,     &s.entropy,     &s.policy_rows, &s.critic_norm,
-                    &s.critic_steps, &s.policy_norm, &s.policy_steps};
+  return std::array{&s.critic_loss,     &s.q,
+                    &s.target,          &s.critic_rows,
+                    &s.policy_q,        &s.entropy,
+                    &s.policy_rows,     &s.critic_norm,
+                    &s.critic_steps,    &s.policy_norm,
+                    &s.policy_steps,    &s.saturation.executed,
+                    &s.saturation.mode, &s.saturation.values};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agents/action_statistics.h"
 #include "agents/learner.h"
 #include "agents/learning_rate.h"
 #include "agents/replay_buffer.h"
@@ -78,6 +79,7 @@ class OffPolicy : public Learner {
     double critic_steps = 0.0;
     double policy_norm = 0.0;
     double policy_steps = 0.0;
+    SaturationSums saturation;  // of rollouts, not of slices
 
     void add(const Sums& other);
   };

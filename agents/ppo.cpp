@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "agents/action_statistics.h"
 #include "agents/gae.h"
 #include "agents/streams.h"
 #include "envs/error.h"
@@ -110,7 +111,8 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
                  static_cast<int>(std::min(config.slices, config.minibatch))),
       learning_rate_(config.schedule),
       objective_(config.objective),
-      minibatch_stream_(stream_key(seed, Stream::kMinibatches)) {
+      minibatch_stream_(stream_key(seed, Stream::kMinibatches)),
+      action_(static_cast<std::size_t>(policy.distribution().action_size())) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
                     parameters_.begin());
   const int slices = optimizer_.slices();
@@ -182,6 +184,12 @@ const MetricValues& Ppo::update() {
   measure("return_mean_100", statistics.return_mean_100());
   measure("length_mean_100", statistics.length_mean_100());
   measure("episodes", static_cast<double>(statistics.episodes()));
+  SaturationSums saturation;
+  saturation.add(policy_.distribution(), rollout_, action_);
+  if (saturation.values > 0.0) {
+    measure("saturation", saturation.executed / saturation.values);
+    measure("mode_saturation", saturation.mode / saturation.values);
+  }
 
   if (!overlap_ || next_rollout_steps() == 0) {
     learn(pool_);

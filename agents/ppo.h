@@ -100,6 +100,7 @@ class Ppo final : public Learner {
   std::vector<float> advantages_;  // [N·T]
   std::vector<float> targets_;     // [N·T] what the values are fitted to
   std::vector<int> indices_;       // [N·T] a permutation of the rows
+  std::vector<float> action_;      // [action]
   float advantage_mean_ = 0.0f;    // of the present minibatch
   float advantage_scale_ = 1.0f;
   MetricValues metrics_;

@@ -66,6 +66,34 @@ TEST_CASE("a bernoulli policy acts at the bounds alone") {
   CHECK(result.histograms[0][20] == 0.75);
 }
 
+TEST_CASE("saturation while training counts executed and most probable actions") {
+  const auto gaussian = make_gaussian(2);
+  RolloutBuffer rollout;
+  rollout.resize(/*n=*/1, /*t=*/2, /*observation_size=*/1, /*action_size=*/2, /*parameter_size=*/4);
+  rollout.raw_actions = {5.0f, -0.98f, -0.995f, 0.0f};  // executed as 1, −0.98, −0.995, 0
+  rollout.distribution = {0.2f, 0.1f, 0.0f, 0.0f, -0.3f, 4.0f, 0.0f, 0.0f};
+  std::vector<float> scratch(2);
+  SaturationSums sums;
+  for (int times = 1; times <= 2; ++times) {
+    sums.add(*gaussian, rollout, scratch);
+    CHECK(sums.executed == 2.0 * times);
+    CHECK(sums.mode == 1.0 * times);
+    CHECK(sums.values == 4.0 * times);
+  }
+  // tanh(2.6) = 0.989, tanh(2.7) = 0.991
+  rollout.raw_actions = {2.6f, 2.7f, -2.7f, 0.0f};
+  SaturationSums squashed;
+  squashed.add(*make_squashed_gaussian(2), rollout, scratch);
+  CHECK(squashed.executed == 2.0);
+  CHECK(squashed.mode == 1.0);
+
+  const auto categorical = make_categorical(3);
+  rollout.resize(1, 2, 1, 1, 3);
+  SaturationSums none;
+  none.add(*categorical, rollout, std::span(scratch).first(1));
+  CHECK(none.values == 0.0);
+}
+
 TEST_CASE("what is not defined is NaN") {
   const auto gaussian = make_gaussian(1);
   const std::vector<EvaluatedEpisode> one_step = {episode(1, {0.0f}, {0, 0})};
