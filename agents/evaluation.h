@@ -10,6 +10,7 @@
 #include "envs/normalizer.h"
 #include "envs/thread_pool.h"
 #include "logs/checkpoint_file.h"
+#include "logs/rollout_file.h"
 #include "policies/actor_critic.h"
 
 namespace costate {
@@ -59,5 +60,17 @@ struct EvaluatedEpisode {
 /// cost that grows over training (action_cost_ramp) counts in full.
 std::vector<EvaluatedEpisode> evaluate(const EnvConfig& env, const FrozenPolicy& policy,
                                        const EvaluationOptions& options, ThreadPool& pool);
+
+struct RecordingOptions {
+  std::int64_t episodes = 10;
+  /// "mode", "sample", or "both": of two episodes the first by the mode, the second by samples.
+  std::string actions = "sample";
+  std::uint64_t seed = 0;
+};
+
+/// Runs episodes as evaluate() does and appends them to a rollout file, in their order. There are
+/// no values in it: the column is 0.
+void record(const EnvConfig& env, const FrozenPolicy& policy, const RecordingOptions& options,
+            RolloutWriter& file, ThreadPool& pool);
 
 }  // namespace costate

@@ -28,7 +28,8 @@ class Learner {
   /// Whether the last update() has new measurements: a learner of many small updates sums them up.
   virtual bool reports() const { return true; }
 
-  virtual Runtime& runtime() = 0;
+  /// What takes the learner's environment steps; null for one that learns from the steps of others.
+  virtual Runtime* runtime() = 0;
   /// Environment steps that have been learned from. A learner that collects ahead has taken more.
   virtual std::int64_t steps() const = 0;
   virtual bool done() const = 0;

@@ -56,7 +56,7 @@ class OffPolicy : public Learner {
   void collect() override;
   const MetricValues& update() override;
   bool reports() const override { return reports_; }
-  Runtime& runtime() override { return runtime_; }
+  Runtime* runtime() override { return &runtime_; }
   std::int64_t steps() const override { return runtime_.steps(); }
   bool done() const override;
   void save(Checkpoint& checkpoint) const override;

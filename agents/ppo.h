@@ -55,7 +55,7 @@ class Ppo final : public Learner {
 
   void collect() override;
   const MetricValues& update() override;
-  Runtime& runtime() override { return runtime_; }
+  Runtime* runtime() override { return &runtime_; }
   std::int64_t steps() const override { return steps_; }
   bool done() const override;
   void save(Checkpoint& checkpoint) const override;

@@ -37,10 +37,14 @@ void RuntimeConfig::describe(Options& options) {
               "environments that one worker takes through a rollout together");
   options.add("runtime.overlap", overlap,
               "whether the next rollout is collected during an update, by the policy before it");
-  options.add("normalize.observations", normalize_observations,
-              "whether observations are brought to mean 0 and variance 1 by running statistics");
+  describe_observations(options);
   options.add("normalize.rewards", normalize_rewards,
               "whether rewards are divided by the deviation of the discounted return");
+}
+
+void RuntimeConfig::describe_observations(Options& options) {
+  options.add("normalize.observations", normalize_observations,
+              "whether observations are brought to mean 0 and variance 1 by running statistics");
 }
 
 struct Runtime::Shard {

@@ -33,6 +33,8 @@ struct RuntimeConfig {
   bool normalize_rewards = true;
 
   void describe(Options& options);
+  /// The one key that matters to a learner which takes no steps of its own.
+  void describe_observations(Options& options);
 };
 
 class Runtime {

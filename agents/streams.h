@@ -16,6 +16,7 @@ enum class Stream : std::uint64_t {
   kEvaluation = 0xC057A7E004,
   kReplay = 0xC057A7E005,
   kUpdateActions = 0xC057A7E006,
+  kDemonstrations = 0xC057A7E007,
 };
 
 inline std::uint64_t stream_key(std::uint64_t seed, Stream stream, std::uint64_t index = 0) {

@@ -14,4 +14,8 @@ void ActionMap::to_env(std::span<float> action) const {
   for (std::size_t i = 0; i < low_.size(); ++i) action[i] = low_[i] + (action[i] + 1.0f) * half_[i];
 }
 
+void ActionMap::from_env(std::span<float> action) const {
+  for (std::size_t i = 0; i < low_.size(); ++i) action[i] = (action[i] - low_[i]) / half_[i] - 1.0f;
+}
+
 }  // namespace costate

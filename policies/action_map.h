@@ -16,6 +16,8 @@ class ActionMap {
 
   /// In place, one executed action row of the distribution → one action row of the environment.
   void to_env(std::span<float> action) const;
+  /// The inverse, in place.
+  void from_env(std::span<float> action) const;
 
  private:
   std::vector<float> low_;   // empty where nothing is scaled

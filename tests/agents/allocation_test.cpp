@@ -47,7 +47,7 @@ TEST_CASE("collecting, updating and logging allocate nothing once they are under
   RolloutLogConfig logging;
   logging.mode = "all";
   RolloutLogger logger(logging, folder / "rollouts.h5", header, 4, nullptr, background);
-  learner.runtime().attach(logger);
+  learner.runtime()->attach(logger);
   CsvMetrics csv(folder / "metrics.csv");
   JsonLinesMetrics json(folder / "metrics.jsonl");
   TensorBoardMetrics tensorboard(folder / "");

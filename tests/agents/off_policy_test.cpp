@@ -251,9 +251,9 @@ TEST_CASE("SAC swings the pendulum up with every head and estimator") {
     s.steps = 9000;
     Trainer t(s);
     t.iterate(4000);
-    const double early = t.learner->runtime().statistics().return_mean_100();
+    const double early = t.learner->runtime()->statistics().return_mean_100();
     t.iterate(5000);
-    const double all = t.learner->runtime().statistics().return_mean_100();
+    const double all = t.learner->runtime()->statistics().return_mean_100();
     const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
     INFO(c.head << " " << c.estimator << ": " << early << ", then " << late);
     CHECK(late > c.enough);
@@ -278,11 +278,11 @@ TEST_CASE("MPO swings the pendulum up with every head, its KL near the bound") {
     s.steps = 9000;
     Trainer t(s);
     t.iterate(4000);
-    const double early = t.learner->runtime().statistics().return_mean_100();
+    const double early = t.learner->runtime()->statistics().return_mean_100();
     t.iterate(4999);
     t.learner->collect();
     const MetricValues last = t.learner->update();
-    const double all = t.learner->runtime().statistics().return_mean_100();
+    const double all = t.learner->runtime()->statistics().return_mean_100();
     const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
     INFO(head << ": " << early << ", then " << late);
     CHECK(late > -500.0);

@@ -130,8 +130,8 @@ TEST_CASE("a rollout holds what happened, across episode ends") {
       CHECK(b.next_values[row] == Approx(value(static_cast<float>(count + 1))).margin(1e-6));
     }
   }
-  CHECK(t.learner.runtime().statistics().episodes() == 3);
-  CHECK(t.learner.runtime().statistics().return_mean_100() == 15.0);
+  CHECK(t.learner.runtime()->statistics().episodes() == 3);
+  CHECK(t.learner.runtime()->statistics().return_mean_100() == 15.0);
 }
 
 TEST_CASE("the last rollout is shortened so that no step is taken beyond the total") {
@@ -142,7 +142,7 @@ TEST_CASE("the last rollout is shortened so that no step is taken beyond the tot
   Trainer t(s);
   t.iterate(10);
   CHECK(t.learner.done());
-  CHECK(t.learner.runtime().steps() == 4 * 130);
+  CHECK(t.learner.runtime()->steps() == 4 * 130);
 }
 
 TEST_CASE("training gives the same bits for any number of threads") {

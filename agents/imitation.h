@@ -1,0 +1,158 @@
+// Behaviour cloning: a policy of any family fitted to what another one did.
+//
+// Densities maximise the log-likelihood of the executed actions, an index its cross-entropy. A head
+// with finitely many values a dimension takes an action between two neighbouring values v < a ≤ w
+// as a soft label, w with probability y = (a − v)/(w − v) and else v, so that the loss
+//   −Σ_d [y_d log π_d(w_d) + (1 − y_d) log π_d(v_d)]
+// is least where the head's mean is the demonstrated mean: for a Bernoulli, y = (1 + a)/2 (Seyde et
+// al., "Is Bang-Bang Control All You Need?", NeurIPS 2021, distil this way to take exploration out
+// of the comparison). Hard labels, their ablation, take the nearer value: y = 1[a > 0].
+//
+// A part of the episodes is held out, and tells how the policy does on what it has not seen.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agents/demonstrations.h"
+#include "agents/learner.h"
+#include "agents/sliced_optimizer.h"
+#include "envs/normalizer.h"
+#include "envs/options.h"
+#include "envs/thread_pool.h"
+#include "policies/actor_critic.h"
+
+namespace costate {
+
+struct ImitationConfig {
+  ImitationConfig() { optimizer.epsilon = 1e-8; }
+
+  // Where demonstrations come from: one of the two.
+  std::string teacher;   ///< a run folder or checkpoint
+  std::string rollouts;  ///< rollout files, separated by commas
+  // Of the teacher.
+  std::int64_t episodes = 100;
+  std::string actions = "both";
+
+  std::string labels = "soft";
+  double holdout = 0.1;
+  std::int64_t minibatch = 256;
+  std::int64_t slices = 2;
+  double learning_rate = 1e-3;
+  bool anneal = true;
+  OptimizerConfig optimizer;
+  double max_gradient_norm = 0.0;
+  std::int64_t report_steps = 20000;
+  std::int64_t patience = 0;
+
+  void describe(Options& options);
+};
+
+/// The loss above and its gradient with respect to a head's parameters.
+class ImitationLoss {
+ public:
+  /// An executed action beyond ±kSquashedEdge counts as that for a squashed Gaussian, whose density
+  /// has no bound at ±1.
+  static constexpr float kSquashedEdge = 0.999f;
+
+  /// For up to `max_rows` rows at a time. `distribution` outlives the loss.
+  ImitationLoss(const Distribution& distribution, bool hard_labels, int max_rows);
+
+  /// The sum over rows of the loss of executed actions [n, A] under parameters [n, P].
+  double value(std::span<const float> parameters, std::span<const float> actions);
+  /// The same; gradient [n, P] += weight·∇.
+  double add_gradient(std::span<const float> parameters, std::span<const float> actions,
+                      float weight, std::span<float> gradient);
+
+ private:
+  /// The neighbours of every action and the share of the upper one.
+  void label(std::span<const float> actions);
+  double labelled_value(std::span<const float> parameters, std::size_t n);
+
+  const Distribution& distribution_;
+  bool hard_;
+  std::vector<float> lower_;          // [n, A] or, where nothing is interpolated, the raw actions
+  std::vector<float> upper_;          // [n, A]
+  std::vector<float> share_;          // [n, A] of the upper one
+  std::vector<int> order_;            // [n, A] dimensions by falling share
+  std::vector<float> labels_;         // [n, A]
+  std::vector<float> weights_;        // [n]
+  std::vector<float> per_dimension_;  // [n, D]
+  std::vector<float> of_upper_;       // [n, D]
+};
+
+/// A step of this learner is a demonstrated one that is learned from: with S of them each has been
+/// learned from once after S steps, and twice after 2·S. It takes none of its own.
+class Imitation final : public Learner {
+ public:
+  /// `demonstrations` are of the policy's environment; empty where load() will give them.
+  /// `policy` and `pool` outlive the learner. Throws UsageError where early stopping is asked for
+  /// and no episode is held out.
+  Imitation(const ImitationConfig& config, bool normalize_observations, const ActorCritic& policy,
+            std::uint64_t seed, std::int64_t total_steps, ThreadPool& pool,
+            Demonstrations demonstrations);
+  ~Imitation() override;
+
+  void collect() override {}
+  const MetricValues& update() override;
+  bool reports() const override { return reports_; }
+  Runtime* runtime() override { return nullptr; }
+  std::int64_t steps() const override { return steps_; }
+  bool done() const override { return stopped_ || steps_ >= total_steps_; }
+  void save(Checkpoint& checkpoint) const override;
+  void load(const Checkpoint& checkpoint) override;
+
+  std::span<const float> parameters() const { return parameters_; }
+  const ObservationNormalizer& normalizer() const { return normalizer_; }
+  const Demonstrations& demonstrations() const { return demonstrations_; }
+  std::int64_t held_out_episodes() const { return held_out_episodes_; }
+
+ private:
+  struct Slice;
+
+  /// Cuts off the held-out episodes and takes the normaliser's statistics from the others.
+  void prepare();
+  void shuffle();
+  double learning_rate() const;
+  /// The rows' observations, normalised, their actions, and the policy's outputs on them.
+  void run(Slice& slice, std::span<const std::int64_t> rows);
+  /// The mean loss over the held-out rows; NaN where there are none.
+  double validate();
+  void report();
+
+  ImitationConfig config_;
+  bool normalize_;
+  const ActorCritic& policy_;
+  ThreadPool& pool_;
+  std::uint64_t seed_;
+  std::int64_t total_steps_;
+  Demonstrations demonstrations_;
+  ObservationNormalizer normalizer_;
+  std::int64_t held_out_episodes_ = 0;
+  std::vector<std::int64_t> rows_;      // to learn from, in the order of the present epoch
+  std::vector<std::int64_t> held_out_;  // rows
+
+  AlignedFloats parameters_;
+  SlicedOptimizer optimizer_;
+  std::vector<std::unique_ptr<Slice>> slices_;
+
+  std::int64_t steps_ = 0;
+  std::int64_t epoch_ = 0;
+  std::int64_t position_ = 0;  // in rows_
+  bool stopped_ = false;
+  AlignedFloats best_;  // parameters of the lowest validation loss, where it can stop early
+  double best_loss_;
+  std::int64_t waited_ = 0;  // reports since
+
+  bool reports_ = false;
+  std::int64_t reported_ = 0;  // steps at the last report
+  double loss_ = 0.0;          // sums since
+  double norm_ = 0.0;
+  std::int64_t updates_ = 0;
+  MetricValues metrics_;
+};
+
+}  // namespace costate
