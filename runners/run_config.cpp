@@ -54,13 +54,14 @@ void take_parts(std::vector<Assignment>& values, RunConfig& config) {
 }  // namespace
 
 const std::vector<std::string>& RunConfig::learners() {
-  static const std::vector<std::string> names = {"ppo", "sac", "mpo"};
+  static const std::vector<std::string> names = {"ppo", "sac", "mpo", "imitation"};
   return names;
 }
 
 void RunConfig::set_learner(const std::string& name) {
   algo = name;
   policy.value = name == "ppo";
+  if (!interacts()) runtime.envs = 1;  // for its spaces
 }
 
 void RunConfig::describe_learner(Options& table) {
@@ -68,6 +69,8 @@ void RunConfig::describe_learner(Options& table) {
     sac.describe(table);
   } else if (algo == "mpo") {
     mpo.describe(table);
+  } else if (algo == "imitation") {
+    imitation.describe(table);
   } else {
     ppo.describe(table);
   }
@@ -76,9 +79,11 @@ void RunConfig::describe_learner(Options& table) {
 Options RunConfig::options() {
   Options table;
   table.add("env", env.id(), "environment id; `costate envs list` shows all");
-  table.add("algo", std::as_const(algo), "learner: ppo, sac or mpo");
+  table.add("algo", std::as_const(algo), "learner: ppo, sac, mpo or imitation");
   table.add("seed", seed, Range::between(0, 9.0e15), "of every random stream of the run");
-  table.add("steps", steps, Range::at_least(1), "environment steps in all");
+  table.add("steps", steps, Range::at_least(1),
+            interacts() ? "environment steps in all"
+                        : "demonstrated steps to learn from in all, counted each time");
   table.add("threads", threads, Range::between(0, 1024), "worker threads; 0: one per core");
   table.only_runtime();
   table.add("pin_threads", pin_threads, "keep each worker thread on a core of its own");
@@ -87,9 +92,13 @@ Options RunConfig::options() {
             "wall-clock seconds between two checkpoints");
   table.only_runtime();
   policy.describe(table);
-  runtime.describe(table);
+  if (interacts()) {
+    runtime.describe(table);
+  } else {
+    runtime.describe_observations(table);
+  }
   describe_learner(table);
-  rollouts.describe(table);
+  if (interacts()) rollouts.describe(table);
   table.set_prefix("environment.");
   env.describe(table);
   table.set_prefix("");
@@ -124,6 +133,12 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   if (config.steps < config.runtime.envs) {
     throw UsageError("steps is " + std::to_string(config.steps) +
                      ", expected at least envs = " + std::to_string(config.runtime.envs));
+  }
+  if (config.algo == "imitation" &&
+      config.imitation.teacher.empty() == config.imitation.rollouts.empty()) {
+    throw UsageError(
+        "imitation learns from demonstrations: give either imitation.teacher or "
+        "imitation.rollouts");
   }
   if (origins != nullptr) *origins = table.to_toml_with_origins();
   return config;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "agents/imitation.h"
 #include "agents/mpo.h"
 #include "agents/ppo.h"
 #include "agents/rollout_logger.h"
@@ -36,12 +37,15 @@ struct RunConfig {
   PpoConfig ppo;
   SacConfig sac;
   MpoConfig mpo;
+  ImitationConfig imitation;
   RolloutLogConfig rollouts;
 
   /// The names that `algo` can have.
   static const std::vector<std::string>& learners();
   /// Takes `name`, one of learners(), as the learner, which decides what other keys there are.
   void set_learner(const std::string& name);
+  /// Whether the learner takes environment steps of its own.
+  bool interacts() const { return algo != "imitation"; }
   /// Adds the keys of the learner.
   void describe_learner(Options& table);
   /// The table of all keys, those of the environment and the learner among them. It points into

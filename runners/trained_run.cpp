@@ -6,17 +6,18 @@
 
 namespace costate {
 
-TrainedRun open_run(const std::filesystem::path& folder) {
+TrainedRun open_run(const std::filesystem::path& path) {
   TrainedRun run;
-  run.folder = folder;
-  run.config = read_run_config(folder);
-  run.spec = run.config.env.make()->spec();
-
-  const auto file = run_folder::last_checkpoint(folder);
+  run.folder = path;
+  const bool is_file = std::filesystem::is_regular_file(path);
+  if (!is_file) run.config = read_run_config(path);
+  const auto file = is_file ? path : run_folder::last_checkpoint(path);
   if (!std::filesystem::exists(file)) {
-    throw Error(folder.string() + ": no checkpoint at " + file.string());
+    throw Error(path.string() + ": no checkpoint at " + file.string());
   }
   const Checkpoint checkpoint = Checkpoint::load(file);
+  if (is_file) run.config = parse_config(checkpoint.get<std::string>("config"), file.string());
+  run.spec = run.config.env.make()->spec();
   run.steps = checkpoint.get<std::int64_t>("counters/steps");
   run.policy = std::make_shared<const FrozenPolicy>(
       run.config.policy, run.spec, run.config.runtime.normalize_observations, checkpoint);

@@ -14,15 +14,15 @@
 namespace costate {
 
 struct TrainedRun {
-  std::filesystem::path folder;
+  std::filesystem::path folder;  ///< or the checkpoint file
   RunConfig config;
   EnvSpec spec;
   std::int64_t steps = 0;  ///< environment steps that the policy was trained for
   std::shared_ptr<const FrozenPolicy> policy;
 };
 
-/// Throws UsageError where `folder` is not a run folder, Error where its checkpoint is missing or
-/// damaged.
-TrainedRun open_run(const std::filesystem::path& folder);
+/// `run` is a run folder, or a checkpoint file. Throws UsageError where it is neither, Error where
+/// the checkpoint is missing or damaged.
+TrainedRun open_run(const std::filesystem::path& run);
 
 }  // namespace costate

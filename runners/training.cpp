@@ -6,11 +6,12 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <limits>
 #include <memory>
-#include <mujoco/mujoco.h>
 #include <optional>
 #include <vector>
 
+#include "agents/imitation.h"
 #include "agents/mpo.h"
 #include "agents/ppo.h"
 #include "agents/sac.h"
@@ -20,7 +21,8 @@
 #include "logs/background_thread.h"
 #include "logs/metrics.h"
 #include "logs/run_folder.h"
-#include "runners/version.h"
+#include "runners/demonstration_source.h"
+#include "runners/rollout_header.h"
 
 namespace costate {
 namespace {
@@ -57,38 +59,26 @@ class SignalGuard {
   std::array<struct sigaction, 3> old_{};
 };
 
-RolloutHeader rollout_header(RunConfig config, const ActorCritic& policy, const VectorEnv& envs) {
-  RolloutHeader header;
-  header.env = config.env.id();
-  header.seed = static_cast<std::uint64_t>(config.seed);
-  header.attributes = {{"config", config.options().to_toml(/*results_only=*/true)},
-                       {"costate_version", COSTATE_VERSION},
-                       {"git_version", COSTATE_GIT_VERSION},
-                       {"mujoco_version", mj_versionString()}};
-  header.observation_size = static_cast<std::uint64_t>(policy.observation_size());
-  header.action_size = static_cast<std::uint64_t>(policy.distribution().action_size());
-  header.drawn_names = envs.spec().episode_values;
-  header.distribution_names = policy.distribution().parameter_names();
-  std::vector<std::byte> state;
-  StateWriter writer(state);
-  envs.save_simulator(0, writer);
-  header.state_bytes = state.size();
-  return header;
-}
-
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw Error("cannot make the folder " + folder.string() + ": " + error.message());
 }
 
+/// `run` is the folder of a run that begins, or empty for one that is resumed.
 std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& environments,
-                                      const ActorCritic& policy, ThreadPool& pool) {
+                                      const ActorCritic& policy, ThreadPool& pool,
+                                      const fs::path& run) {
   const auto seed = static_cast<std::uint64_t>(config.seed);
   const auto make = [&]<class L, class... Config>(std::type_identity<L>, const Config&... own) {
     return std::make_unique<L>(own..., config.runtime, environments, policy, seed, config.steps,
                                pool);
   };
+  if (config.algo == "imitation") {
+    return std::make_unique<Imitation>(
+        config.imitation, config.runtime.normalize_observations, policy, seed, config.steps, pool,
+        run.empty() ? Demonstrations() : gather_demonstrations(config, run, pool));
+  }
   if (config.algo == "sac") return make(std::type_identity<Sac>(), config.sac, config.policy);
   if (config.algo == "mpo") return make(std::type_identity<Mpo>(), config.mpo, config.policy);
   return make(std::type_identity<Ppo>(), config.ppo);
@@ -106,21 +96,26 @@ class Training {
         environments_(config.env, static_cast<int>(config.runtime.envs),
                       static_cast<std::uint64_t>(config.seed), pool_),
         policy_(config.policy, environments_.spec()),
-        learner_(make_learner(config, environments_, policy_, pool_)) {
+        learner_(
+            make_learner(config, environments_, policy_, pool_, checkpoint ? fs::path() : run_)),
+        runtime_(learner_->runtime()) {
     console_.info("policy " + std::string(policy_.distribution().name()) + ", network " +
                   std::string(policy_.network_kind()) + ", " +
                   std::to_string(policy_.parameter_count()) + " parameters, " +
                   std::to_string(pool_.threads()) + " threads");
     if (checkpoint) learner_->load(*checkpoint);
-    const Runtime& runtime = learner_->runtime();
     std::optional<std::int64_t> resume_step;
     if (checkpoint) resume_step = learner_->steps();
-    if (config.rollouts.mode != "off") {
+    if (runtime_ != nullptr && config.rollouts.mode != "off") {
+      std::vector<std::byte> state;
+      StateWriter writer(state);
+      environments_.save_simulator(0, writer);
       rollouts_ = std::make_unique<RolloutLogger>(
           config.rollouts, run_folder::rollouts(run_),
-          rollout_header(config, policy_, environments_), environments_.size(),
-          checkpoint && runtime.steps() > 0 ? &*checkpoint : nullptr, background_);
-      learner_->runtime().attach(*rollouts_);
+          rollout_header(config, policy_.distribution(), environments_.spec(), state.size()),
+          environments_.size(), checkpoint && runtime_->steps() > 0 ? &*checkpoint : nullptr,
+          background_);
+      runtime_->attach(*rollouts_);
     }
     if (!checkpoint) {
       start_checkpoint();
@@ -135,7 +130,6 @@ class Training {
   TrainingResult run() {
     const SignalGuard signals;
     ProgressLine progress(console_);
-    Runtime& runtime = learner_->runtime();
     const auto start = Clock::now();
     const std::int64_t first_step = learner_->steps();
     const auto rate = [&] {
@@ -151,7 +145,7 @@ class Training {
         row.values = values;
         for (const auto& sink : metrics_) sink->write(row);
       }
-      progress.update({row.step, config_.steps, rate(), runtime.statistics().return_mean_100()});
+      progress.update({row.step, config_.steps, rate(), return_mean_100()});
       background_.check();
       // One that is still being written when the next is due delays it.
       if (seconds_since(last_checkpoint) >= config_.checkpoint_seconds && !writing_checkpoint_) {
@@ -161,7 +155,7 @@ class Training {
     }
     background_.drain();
     const bool interrupted = !learner_->done();
-    if (!interrupted) runtime.finish_logging();
+    if (!interrupted && runtime_ != nullptr) runtime_->finish_logging();
     start_checkpoint();
     background_.drain();
 
@@ -169,8 +163,9 @@ class Training {
     result.run = run_;
     result.policy = policy_.distribution().name();
     result.steps = learner_->steps();
-    result.episodes = runtime.statistics().episodes();
-    result.return_mean_100 = runtime.statistics().return_mean_100();
+    if (runtime_ != nullptr) result.episodes = runtime_->statistics().episodes();
+    result.return_mean_100 = return_mean_100();
+    result.metrics = row.values;
     result.wall_seconds = seconds_since(start);
     result.steps_per_second = rate();
     result.interrupted = interrupted;
@@ -178,6 +173,11 @@ class Training {
   }
 
  private:
+  double return_mean_100() const {
+    return runtime_ != nullptr ? runtime_->statistics().return_mean_100()
+                               : std::numeric_limits<double>::quiet_NaN();
+  }
+
   /// Copies the state of the run and has it written in the background. To be called while no
   /// checkpoint is being written.
   void start_checkpoint() {
@@ -223,6 +223,7 @@ class Training {
   VectorEnv environments_;
   ActorCritic policy_;
   std::unique_ptr<Learner> learner_;
+  Runtime* runtime_;  // the learner's; null where it has none
   std::unique_ptr<RolloutLogger> rollouts_;
   std::vector<std::unique_ptr<MetricsSink>> metrics_;
   Checkpoint checkpoint_;  // the background thread's while one is being written
@@ -264,6 +265,7 @@ void prepare_run_folder(const RunConfig& config, const fs::path& run) {
     throw UsageError(run.string() + " already holds a run: continue it with --resume " +
                      run.string() + ", or name another folder with --run");
   }
+  if (config.algo == "imitation") check_demonstration_source(config);
   make_folder(run);
   write_config(config, run);
 }

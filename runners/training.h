@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "agents/learner.h"
 #include "logs/console.h"
 #include "runners/run_config.h"
 
@@ -15,7 +16,8 @@ struct TrainingResult {
   std::string policy;  ///< the distribution's name
   std::int64_t steps = 0;
   std::int64_t episodes = 0;
-  double return_mean_100 = 0.0;
+  double return_mean_100 = 0.0;  ///< NaN for a learner that takes no steps of its own
+  MetricValues metrics;          ///< the last row of this call; empty where it wrote none
   double wall_seconds = 0.0;
   double steps_per_second = 0.0;
   bool interrupted = false;  ///< stopped by a signal after writing its checkpoint
@@ -25,7 +27,8 @@ struct TrainingResult {
 /// behind it where that exists.
 std::filesystem::path default_run_folder(const RunConfig& config);
 
-/// Makes the folder with its config.toml. Throws UsageError where it already holds a run.
+/// Makes the folder with its config.toml. Throws UsageError where it already holds a run, and what
+/// check_demonstration_source throws.
 void prepare_run_folder(const RunConfig& config, const std::filesystem::path& run);
 
 /// Trains into the prepared folder `run`. SIGINT, SIGTERM and SIGUSR1 end it early with a
