@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "backends/eager_sac.h"
 #include "backends/mlp.h"
 #include "backends/network.h"
 
@@ -17,6 +18,8 @@ namespace costate {
 struct TorchPlugin {
   /// The perceptron of `shape` as a LibTorch module, with DenseNet's parameter layout.
   std::unique_ptr<Network> (*make_mlp)(const MlpShape& shape);
+  /// What our SAC is measured against.
+  std::unique_ptr<EagerSac> (*make_eager_sac)(const EagerSacConfig& config);
 };
 
 /// The plugin, loaded by the first call and never unloaded; LibTorch is then held to one thread.

@@ -14,6 +14,7 @@
 #include "envs/env_config.h"
 #include "envs/random.h"
 #include "runners/bench.h"
+#include "runners/bench_sac_peer.h"
 #include "runners/run_config.h"
 
 namespace costate {
@@ -119,44 +120,45 @@ class PpoUpdates {
   std::unique_ptr<Ppo> learner_;
 };
 
+/// SAC with these networks and this batch, one update a step.
+RunConfig sac_config(const std::string& env, const std::vector<int>& hidden, int batch) {
+  RunConfig config =
+      resolve_config(std::nullopt, {{"env", env, "bench"}, {"algo", "sac", "bench"}});
+  config.policy.hidden = {hidden.begin(), hidden.end()};
+  config.runtime.envs = 1;
+  config.sac.batch = batch;
+  config.sac.learning_starts = 1;
+  config.sac.updates_per_step = 1.0;
+  return config;
+}
+
 /// SAC's updates on what the initial policy has seen of an environment.
 class SacUpdates {
  public:
-  SacUpdates(const std::string& env, const std::vector<int>& hidden, const std::string& kind,
-             int batch)
-      : config_(resolve_config(std::nullopt, {{"env", env, "bench"}, {"algo", "sac", "bench"}})),
-        environments_(config_.env, /*envs=*/1, /*seed=*/1, pool_) {
-    config_.policy.hidden = {hidden.begin(), hidden.end()};
-    config_.policy.network = kind;
-    config_.runtime.envs = 1;
-    config_.sac.batch = batch;
-    config_.sac.learning_starts = 1;
-    config_.sac.updates_per_step = 1.0;
-    policy_ = std::make_unique<ActorCritic>(config_.policy, environments_.spec());
-    learner_ =
-        std::make_unique<Sac>(config_.sac, config_.policy, config_.runtime, environments_, *policy_,
-                              /*seed=*/1, /*total_steps=*/std::int64_t{1} << 40, pool_);
-  }
+  explicit SacUpdates(const RunConfig& config)
+      : environments_(config.env, /*envs=*/1, /*seed=*/1, pool_),
+        policy_(config.policy, environments_.spec()),
+        learner_(config.sac, config.policy, config.runtime, environments_, policy_, /*seed=*/1,
+                 /*total_steps=*/std::int64_t{1} << 40, pool_) {}
 
-  /// For one update, measured over about `seconds`.
+  /// Processor time of one update, measured over about `seconds`.
   double microseconds(double seconds) {
-    std::chrono::duration<double> elapsed{};
+    double elapsed = 0.0;
     std::int64_t updates = 0;
-    for (; elapsed.count() < seconds; ++updates) {
-      learner_->collect();
-      const auto start = std::chrono::steady_clock::now();
-      learner_->update();
-      elapsed += std::chrono::steady_clock::now() - start;
+    for (; elapsed < seconds; ++updates) {
+      learner_.collect();
+      const double start = thread_cpu_seconds();
+      learner_.update();
+      elapsed += thread_cpu_seconds() - start;
     }
-    return 1e6 * elapsed.count() / static_cast<double>(updates);
+    return 1e6 * elapsed / static_cast<double>(updates);
   }
 
  private:
-  RunConfig config_;
   ThreadPool pool_{1};
   VectorEnv environments_;
-  std::unique_ptr<ActorCritic> policy_;
-  std::unique_ptr<Sac> learner_;
+  ActorCritic policy_;
+  Sac learner_;
 };
 
 /// The products of one update of SAC with two critics: the actor in the next states and, both ways,
@@ -190,15 +192,16 @@ std::vector<Benchmark> sac_benchmarks(const std::string& env, const std::vector<
              const EnvSpec spec = make_env(env)->spec();
              const auto products =
                  sac_products(spec.observation.size(), spec.action.size(), hidden, batch);
-             SacUpdates ours(env, hidden, "dense", batch);
+             SacUpdates ours(sac_config(env, hidden, batch));
              return std::vector<BenchRow>{interleave(
                  name, "us", Better::kLower, options.runs,
                  [&] { return ours.microseconds(options.seconds); },
                  [&] { return 1e6 * flops(products) / matmul_peak(products, options.seconds); })};
            }},
           {{peer_name}, [=](const BenchOptions& options) {
-             SacUpdates ours(env, hidden, "dense", batch);
-             SacUpdates peer(env, hidden, "torch", batch);
+             const RunConfig config = sac_config(env, hidden, batch);
+             SacUpdates ours(config);
+             SacPeerUpdates peer(config);
              return std::vector<BenchRow>{interleave(
                  peer_name, "us", Better::kLower, options.runs,
                  [&] { return ours.microseconds(options.seconds); },

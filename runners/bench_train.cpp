@@ -17,6 +17,7 @@
 #include "runners/bench.h"
 #include "runners/bench_network.h"
 #include "runners/bench_physics.h"
+#include "runners/bench_sac_peer.h"
 #include "runners/training.h"
 
 extern char** environ;
@@ -171,23 +172,23 @@ Benchmark training_cpu(const std::string& env, std::int64_t steps) {
       }};
 }
 
-/// Processor seconds of a whole SAC run, networks of ours against LibTorch's.
+/// Processor seconds of a whole SAC run, ours against the same job as a plain LibTorch program.
 Benchmark off_policy_cpu(const std::string& env, std::int64_t steps) {
   const std::string name = "train.sac." + env + ".cpu";
   return {{name}, [=](const BenchOptions& options) {
-            const auto seconds = [&](const char* network) {
-              const RunConfig config = shipped(env, options,
-                                               {{"algo", "sac", "bench"},
-                                                {"steps", std::to_string(steps), "bench"},
-                                                {"threads", "1", "bench"},
-                                                {"network.kind", network, "bench"}});
+            const RunConfig config = shipped(env, options,
+                                             {{"algo", "sac", "bench"},
+                                              {"steps", std::to_string(steps), "bench"},
+                                              {"threads", "1", "bench"}});
+            const auto seconds = [](const auto& job) {
               const double start = process_cpu_seconds();
-              train_once(config);
+              job();
               return process_cpu_seconds() - start;
             };
             return std::vector<BenchRow>{interleave(
-                name, "CPU s", Better::kLower, options.runs, [&] { return seconds("dense"); },
-                [&] { return seconds("torch"); })};
+                name, "CPU s", Better::kLower, options.runs,
+                [&] { return seconds([&] { train_once(config); }); },
+                [&] { return seconds([&] { train_sac_peer(config); }); })};
           }};
 }
 
