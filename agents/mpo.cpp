@@ -6,20 +6,6 @@
 #include "policies/gibbs_tilt.h"
 
 namespace costate {
-namespace {
-
-double softplus(double x) {
-  return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
-}
-
-/// d softplus(x)/dx.
-double sigmoid(double x) {
-  return 1.0 / (1.0 + std::exp(-x));
-}
-
-constexpr double kLeastDual = 1e-6;
-
-}  // namespace
 
 void MpoConfig::describe(Options& options) {
   OffPolicyConfig::describe(options, "mpo.");
@@ -33,6 +19,8 @@ void MpoConfig::describe(Options& options) {
               "bound of KL(target policy || policy) in the M-step; of a Gaussian's mean (nats)");
   options.add("mpo.epsilon_spread", epsilon_spread, Range::above(0),
               "the same of a Gaussian's deviation (nats)");
+  options.add("mpo.entropy_coefficient", entropy_coefficient, Range::at_least(0),
+              "weight of an entropy bonus");
   options.add("mpo.initial_dual", initial_dual, Range::above(0),
               "initial temperature and weight of the KL");
   options.add("mpo.dual_learning_rate", dual_learning_rate, Range::above(0),
@@ -44,17 +32,13 @@ Mpo::Mpo(const MpoConfig& config, const PolicyConfig& networks, const RuntimeCon
          std::int64_t total_steps, ThreadPool& pool)
     : OffPolicy(config, "mpo.", networks, runtime, environments, policy, seed, total_steps, pool),
       config_(config),
-      target_policy_(parameters_),
-      dual_optimizer_(config.optimizer, 0) {
+      target_policy_(parameters_) {
   const auto p = static_cast<std::size_t>(distribution_.parameter_size());
   const auto spread = static_cast<std::size_t>(distribution_.shareable_parameters());
   parts_.push_back({0, p - spread, config.epsilon_policy});
   if (spread > 0) parts_.push_back({p - spread, spread, config.epsilon_spread});
   divergence_.resize(parts_.size());
-  // softplus(log(eˣ − 1)) = x.
-  duals_.assign(1 + parts_.size(), static_cast<float>(std::log(std::expm1(config.initial_dual))));
-  dual_gradients_.resize(duals_.size());
-  dual_optimizer_ = Optimizer(config.optimizer, duals_.size());
+  duals_.assign(1 + parts_.size(), DualVariable(config.initial_dual));
 
   const auto a = static_cast<std::size_t>(distribution_.action_size());
   all_actions_ = distribution_.enumerate();
@@ -71,10 +55,6 @@ Mpo::Mpo(const MpoConfig& config, const PolicyConfig& networks, const RuntimeCon
     scratch.values.resize(scratch.log_ref.size());
     scratch.divergence.resize(parts_.size());
   }
-}
-
-double Mpo::dual(std::size_t i) const {
-  return softplus(static_cast<double>(duals_[i])) + kLeastDual;
 }
 
 void Mpo::consider(Slice& s, Scratch& scratch) {
@@ -145,9 +125,8 @@ void Mpo::policy_slice(Slice& s) {
     }
   }
   s.sums.policy_q = scratch.weighted_value;
-  s.sums.policy_rows = static_cast<double>(n);
 
-  policy_.policy(parameters_, s.observations.data(), s.n, s.distribution.data(), *s.actor);
+  begin_policy(s);
   distribution_.entropy(s.distribution, s.per_dimension);
   for (const float entropy : s.per_dimension) s.sums.entropy += entropy;
   for (std::size_t k = 0; k < parts_.size(); ++k) {
@@ -170,7 +149,7 @@ void Mpo::policy_slice(Slice& s) {
     distribution_.kl(scratch.target, scratch.mixed, s.per_dimension);
     scratch.divergence[k] = 0.0;
     for (const float kl : s.per_dimension) scratch.divergence[k] += static_cast<double>(kl);
-    std::ranges::fill(s.weights, share * static_cast<float>(dual(1 + k)));
+    std::ranges::fill(s.weights, share * static_cast<float>(duals_[1 + k].value()));
     distribution_.kl_gradient(scratch.target, scratch.mixed, s.weights, {}, scratch.d_mixed);
     for (std::size_t i = 0; i < n; ++i) {
       std::copy_n(scratch.d_mixed.begin() + static_cast<std::ptrdiff_t>(i * p + part.first),
@@ -178,10 +157,7 @@ void Mpo::policy_slice(Slice& s) {
                   s.d_distribution.begin() + static_cast<std::ptrdiff_t>(i * p + part.first));
     }
   }
-  const auto gradient = policy_optimizer_.gradient(s.index);
-  std::ranges::fill(gradient, 0.0f);
-  policy_.backward(parameters_, s.observations.data(), s.n, s.d_distribution.data(), nullptr,
-                   gradient, *s.actor);
+  end_policy(s, config_.entropy_coefficient);
 }
 
 void Mpo::improve_policy() {
@@ -202,19 +178,15 @@ void Mpo::step_duals() {
     weighted_value += scratch.weighted_value / rows;
   }
   // d/dη of η·(ε + mean log Z), where d log Z/dη = −E_q[Q]/η².
-  dual_gradients_[0] =
-      static_cast<float>((config_.epsilon + log_partition - weighted_value / temperature()) *
-                         sigmoid(static_cast<double>(duals_[0])));
+  const double rate = learning_rate(config_.dual_learning_rate);
+  duals_[0].step(config_.epsilon + log_partition - weighted_value / temperature(), rate);
   for (std::size_t k = 0; k < parts_.size(); ++k) {
     double divergence = 0.0;
     for (const Scratch& scratch : scratch_) divergence += scratch.divergence[k] / rows;
     divergence_[k] += divergence;
-    // d/dα of α·(bound − KL).
-    dual_gradients_[1 + k] = static_cast<float>((parts_[k].bound - divergence) *
-                                                sigmoid(static_cast<double>(duals_[1 + k])));
+    duals_[1 + k].step(parts_[k].bound - divergence, rate);
   }
   divergences_ += 1.0;
-  dual_optimizer_.step(duals_, dual_gradients_, learning_rate(config_.dual_learning_rate));
 }
 
 void Mpo::measure(MetricValues& metrics) {
@@ -222,7 +194,7 @@ void Mpo::measure(MetricValues& metrics) {
   for (std::size_t k = 0; k < parts_.size(); ++k) {
     const std::string of = k == 0 ? "" : "_spread";
     metrics.emplace_back("kl" + of, divergence_[k] / divergences_);
-    metrics.emplace_back("kl_weight" + of, dual(1 + k));
+    metrics.emplace_back("kl_weight" + of, duals_[1 + k].value());
   }
   std::ranges::fill(divergence_, 0.0);
   divergences_ = 0.0;
@@ -231,8 +203,9 @@ void Mpo::measure(MetricValues& metrics) {
 void Mpo::save(Checkpoint& checkpoint) const {
   OffPolicy::save(checkpoint);
   checkpoint.put("policy/target", std::span<const float>(target_policy_));
-  checkpoint.put("duals/parameters", std::span<const float>(duals_));
-  dual_optimizer_.save(checkpoint, "optimizer/duals");
+  for (std::size_t i = 0; i < duals_.size(); ++i) {
+    duals_[i].save(checkpoint, "duals/" + std::to_string(i));
+  }
   checkpoint.put("metrics/divergence", std::span<const double>(divergence_));
   checkpoint.put("metrics/divergences", divergences_);
 }
@@ -240,8 +213,9 @@ void Mpo::save(Checkpoint& checkpoint) const {
 void Mpo::load(const Checkpoint& checkpoint) {
   OffPolicy::load(checkpoint);
   checkpoint.read("policy/target", std::span<float>(target_policy_));
-  checkpoint.read("duals/parameters", std::span<float>(duals_));
-  dual_optimizer_.load(checkpoint, "optimizer/duals");
+  for (std::size_t i = 0; i < duals_.size(); ++i) {
+    duals_[i].load(checkpoint, "duals/" + std::to_string(i));
+  }
   checkpoint.read("metrics/divergence", std::span<double>(divergence_));
   divergences_ = checkpoint.get<double>("metrics/divergences");
 }

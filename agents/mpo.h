@@ -13,6 +13,7 @@
 // one held at the target, so that the spread does not collapse while the mean still moves.
 #pragma once
 
+#include "agents/dual_variable.h"
 #include "agents/off_policy.h"
 
 namespace costate {
@@ -29,6 +30,7 @@ struct MpoConfig : OffPolicyConfig {
   double epsilon = 0.1;
   double epsilon_policy = 2.5e-3;
   double epsilon_spread = 1e-5;
+  double entropy_coefficient = 0.0;
   double initial_dual = 3.0;
   double dual_learning_rate = 1e-2;
 
@@ -45,7 +47,7 @@ class Mpo final : public OffPolicy {
   void save(Checkpoint& checkpoint) const override;
   void load(const Checkpoint& checkpoint) override;
 
-  double temperature() const { return dual(0); }
+  double temperature() const { return duals_[0].value(); }
 
  private:
   /// A range of a row of distribution parameters that has a KL of its own.
@@ -75,18 +77,14 @@ class Mpo final : public OffPolicy {
   /// Draws or enumerates the M actions of the slice's observations and values them.
   void consider(Slice& slice, Scratch& scratch);
   void step_duals();
-  /// A dual variable, softplus of its parameter: 0 the temperature, 1 + i that of part i.
-  double dual(std::size_t i) const;
 
   MpoConfig config_;
   std::vector<Part> parts_;
   std::vector<float> all_actions_;  // [M, action] executed, where they are enumerated
   std::size_t count_;               // M
   AlignedFloats target_policy_;
-  std::vector<float> duals_;  // [1 + parts]
-  std::vector<float> dual_gradients_;
-  Optimizer dual_optimizer_;
-  std::vector<Scratch> scratch_;  // one a slice
+  std::vector<DualVariable> duals_;  // the temperature, then the weight of each part's KL
+  std::vector<Scratch> scratch_;     // one a slice
   std::vector<double>
       divergence_;            // [parts] sums of the means of each update since the last report
   double divergences_ = 0.0;  // how many

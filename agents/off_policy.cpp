@@ -29,6 +29,7 @@ void OffPolicyConfig::describe(Options& options, const std::string& prefix) {
   options.add(key("learning_rate"), learning_rate, Range::above(0), "of the actor");
   options.add(key("critic_learning_rate"), critic_learning_rate, Range::above(0), "of the critics");
   schedule.describe(options, prefix, /*measures_kl=*/false);
+  kl.describe(options, prefix);
   optimizer.describe(options, prefix + "optimizer.");
   options.add(key("max_gradient_norm"), max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
@@ -49,6 +50,7 @@ void OffPolicy::Sums::add(const Sums& other) {
   critic_rows += other.critic_rows;
   policy_q += other.policy_q;
   entropy += other.entropy;
+  reference_kl += other.reference_kl;
   policy_rows += other.policy_rows;
   critic_norm += other.critic_norm;
   critic_steps += other.critic_steps;
@@ -57,13 +59,14 @@ void OffPolicy::Sums::add(const Sums& other) {
 }
 
 OffPolicy::Slice::Slice(int index_, int first_, int n_, const ActorCritic& policy,
-                        const Critic& critic, std::uint64_t seed)
+                        const Critic& critic, const Regularizers& list, std::uint64_t seed)
     : index(index_),
       first(first_),
       n(n_),
       random(stream_key(seed, Stream::kUpdateActions, static_cast<std::uint64_t>(index_))),
       actor(policy.make_workspace(n_, /*gradients=*/true)),
-      critics(critic.make_workspace(n_, /*gradients=*/true)) {
+      critics(critic.make_workspace(n_, /*gradients=*/true)),
+      regularizers(list.make_scratch(n_)) {
   const auto rows = static_cast<std::size_t>(n);
   const Distribution& d = policy.distribution();
   observations.resize(rows * policy.observation_size());
@@ -72,6 +75,7 @@ OffPolicy::Slice::Slice(int index_, int first_, int n_, const ActorCritic& polic
   executed.resize(raw_actions.size());
   distribution.resize(rows * d.parameter_size());
   d_distribution.resize(distribution.size());
+  if (list.has_reference()) reference.resize(distribution.size());
   per_dimension.resize(rows * d.dimensions());
   inputs.resize(rows * critic.inputs());
   q.resize(rows * critic.count());
@@ -106,6 +110,7 @@ OffPolicy::OffPolicy(const OffPolicyConfig& config, std::string prefix,
               distribution_.action_size(), config.priority),
       critic_optimizer_(config.optimizer, critic_.parameter_count(), policy_optimizer_.slices()),
       learning_rate_(config.schedule),
+      regularizers_(config.kl, prefix_, policy),
       draw_stream_(stream_key(seed, Stream::kReplay)),
       slots_(static_cast<std::size_t>(config.batch)),
       weights_(slots_.size()),
@@ -118,7 +123,8 @@ OffPolicy::OffPolicy(const OffPolicyConfig& config, std::string prefix,
   const int count = policy_optimizer_.slices();
   for (int i = 0, first = 0; i < count; ++i) {
     const int end = static_cast<int>((config.batch * (i + 1)) / count);
-    slices_.push_back(std::make_unique<Slice>(i, first, end - first, policy, critic_, seed));
+    slices_.push_back(
+        std::make_unique<Slice>(i, first, end - first, policy, critic_, regularizers_, seed));
     first = end;
   }
 }
@@ -167,6 +173,7 @@ void OffPolicy::collect() {
 
 const MetricValues& OffPolicy::update() {
   if (runtime_.steps() >= config_.learning_starts) {
+    regularizers_.begin_update(parameters_);
     owed_ += config_.updates_per_step * static_cast<double>(rollout_.rows());
     for (; owed_ >= 1.0; owed_ -= 1.0) step();
   }
@@ -187,6 +194,10 @@ const MetricValues& OffPolicy::update() {
               {"entropy", s.entropy / s.policy_rows},
               {"gradient_norm", s.policy_norm / s.policy_steps},
               {"learning_rate", learning_rate(config_.learning_rate)}};
+  if (regularizers_.has_reference()) {
+    metrics_.emplace_back("reference_kl", s.reference_kl / s.policy_rows);
+    metrics_.emplace_back("reference_weight", regularizers_.coefficient());
+  }
   if (s.saturation.values > 0.0) {
     metrics_.emplace_back("saturation", s.saturation.executed / s.saturation.values);
     metrics_.emplace_back("mode_saturation", s.saturation.mode / s.saturation.values);
@@ -216,6 +227,41 @@ void OffPolicy::step_policy() {
                                    config_.max_gradient_norm, pool_),
             "learning_rate");
   sums_.policy_steps += 1.0;
+  double divergence = 0.0;
+  for (const auto& slice : slices_) divergence += slice->sums.reference_kl;
+  regularizers_.step_dual(divergence / static_cast<double>(config_.batch));
+}
+
+void OffPolicy::begin_policy(Slice& s) {
+  if (regularizers_.has_reference()) {
+    const auto o = static_cast<std::size_t>(policy_.observation_size());
+    const float* observations = s.observations.data();
+    // What follows the observations has served its turn, the critics' targets.
+    if (regularizers_.observes()) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(s.n); ++i) {
+        regularizers_.observe(replay_.observation(slots_[static_cast<std::size_t>(s.first) + i]),
+                              std::span(s.next_observations).subspan(i * o, o));
+      }
+      observations = s.next_observations.data();
+    }
+    regularizers_.refer(observations, s.n, s.reference.data(), *s.actor);
+  }
+  policy_.policy(parameters_, s.observations.data(), s.n, s.distribution.data(), *s.actor);
+  std::ranges::fill(s.d_distribution, 0.0f);
+}
+
+void OffPolicy::end_policy(Slice& s, double entropy) {
+  const float share = 1.0f / static_cast<float>(config_.batch);
+  s.sums.policy_rows = static_cast<double>(s.n);
+  if (regularizers_.has_reference()) {
+    s.sums.reference_kl = regularizers_.divergence(s.distribution, s.reference, s.regularizers);
+  }
+  regularizers_.add_gradient(s.distribution, s.reference, entropy, share, s.regularizers,
+                             s.d_distribution);
+  const auto gradient = policy_optimizer_.gradient(s.index);
+  std::ranges::fill(gradient, 0.0f);
+  policy_.backward(parameters_, s.observations.data(), s.n, s.d_distribution.data(), nullptr,
+                   gradient, *s.actor);
 }
 
 void OffPolicy::draw(Slice& s) {
@@ -312,13 +358,21 @@ namespace {
 // The sums under way, for a checkpoint. One list serves both ways.
 template <class S>
 auto fields(S& s) {
-  return std::array{&s.critic_loss,     &s.q,
-                    &s.target,          &s.critic_rows,
-                    &s.policy_q,        &s.entropy,
-                    &s.policy_rows,     &s.critic_norm,
-                    &s.critic_steps,    &s.policy_norm,
-                    &s.policy_steps,    &s.saturation.executed,
-                    &s.saturation.mode, &s.saturation.values};
+  return std::array{&s.critic_loss,
+                    &s.q,
+                    &s.target,
+                    &s.critic_rows,
+                    &s.policy_q,
+                    &s.entropy,
+                    &s.reference_kl,
+                    &s.policy_rows,
+                    &s.critic_norm,
+                    &s.critic_steps,
+                    &s.policy_norm,
+                    &s.policy_steps,
+                    &s.saturation.executed,
+                    &s.saturation.mode,
+                    &s.saturation.values};
 }
 
 }  // namespace
@@ -339,6 +393,7 @@ void OffPolicy::save(Checkpoint& checkpoint) const {
   std::vector<double> sums;
   for (const double* field : fields(sums_)) sums.push_back(*field);
   checkpoint.put("metrics/sums", std::span<const double>(sums));
+  regularizers_.save(checkpoint);
   replay_.save(checkpoint, "replay");
   runtime_.save(checkpoint);
 }
@@ -362,6 +417,7 @@ void OffPolicy::load(const Checkpoint& checkpoint) {
   std::vector<double> sums(places.size());
   checkpoint.read("metrics/sums", std::span<double>(sums));
   for (std::size_t i = 0; i < sums.size(); ++i) *places[i] = sums[i];
+  regularizers_.load(checkpoint);
   replay_.load(checkpoint, "replay");
   runtime_.load(checkpoint);
 }

@@ -17,6 +17,7 @@
 #include "agents/action_statistics.h"
 #include "agents/learner.h"
 #include "agents/learning_rate.h"
+#include "agents/regularizer.h"
 #include "agents/replay_buffer.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/options.h"
@@ -40,6 +41,7 @@ struct OffPolicyConfig {
   double learning_rate = 3e-4;
   double critic_learning_rate = 3e-4;
   ScheduleConfig schedule;
+  KlConfig kl;
   OptimizerConfig optimizer;
   double max_gradient_norm = 0.0;
   PriorityConfig priority;
@@ -74,6 +76,7 @@ class OffPolicy : public Learner {
     double critic_rows = 0.0;
     double policy_q = 0.0;
     double entropy = 0.0;
+    double reference_kl = 0.0;
     double policy_rows = 0.0;
     double critic_norm = 0.0;  // per gradient step
     double critic_steps = 0.0;
@@ -87,7 +90,7 @@ class OffPolicy : public Learner {
   /// One piece of a minibatch: rows first … first + n − 1 and its scratch.
   struct Slice {
     Slice(int index, int first, int n, const ActorCritic& policy, const Critic& critic,
-          std::uint64_t seed);
+          const Regularizers& list, std::uint64_t seed);
     /// The values of one critic, [n].
     std::span<float> q_of(int k);
 
@@ -97,12 +100,14 @@ class OffPolicy : public Learner {
     RandomStream random;
     std::unique_ptr<ActorCritic::Workspace> actor;
     Critic::Workspace critics;
+    Regularizers::Scratch regularizers;
     std::vector<float> observations;       // [n, obs] as the policy sees them
     std::vector<float> next_observations;  // [n, obs]
     std::vector<float> raw_actions;        // [n, action]
     std::vector<float> executed;           // [n, action]
     std::vector<float> distribution;       // [n, P]
     std::vector<float> d_distribution;     // [n, P]
+    std::vector<float> reference;          // [n, P] where the regularisers have one
     std::vector<float> per_dimension;      // [n, D]
     std::vector<float> inputs;             // [n, critic inputs]
     std::vector<float> q;                  // [critics, n]
@@ -140,6 +145,11 @@ class OffPolicy : public Learner {
   void encode(Slice& slice, std::span<const float> observations);
   /// values [n] ← min_j Q_j of the slice's inputs under `parameters`; slice.q keeps each.
   void least(Slice& slice, std::span<const float> parameters);
+  /// The policy's pass over the slice's observations, with d_distribution made 0 …
+  void begin_policy(Slice& slice);
+  /// … and back, once the loss has been added there: adds the regularisers, with an entropy bonus
+  /// of weight `entropy`, and leaves the gradient in the slice's.
+  void end_policy(Slice& slice, double entropy);
   /// The gradient step of the policy, from what the slices have added up.
   void step_policy();
   /// Calls work(slice) for every slice, on the pool.
@@ -176,6 +186,7 @@ class OffPolicy : public Learner {
   RolloutBuffer rollout_;
   SlicedOptimizer critic_optimizer_;
   LearningRate learning_rate_;
+  Regularizers regularizers_;
   RandomStream draw_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   std::vector<std::int64_t> slots_;  // [batch] of the present minibatch

@@ -30,6 +30,7 @@ void PpoConfig::describe(Options& options) {
               "weight of the value loss");
   options.add("ppo.entropy_coefficient", entropy_coefficient, Range::at_least(0),
               "weight of the entropy bonus");
+  kl.describe(options, "ppo.");
   options.add("ppo.max_gradient_norm", max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
   options.add("ppo.learning_rate", learning_rate, Range::above(0), "of the optimiser");
@@ -48,6 +49,7 @@ struct Ppo::Sums {
   double entropy = 0.0;
   double kl = 0.0;
   double clipped = 0.0;
+  double reference_kl = 0.0;
   double rows = 0.0;
   double gradient_norm = 0.0;  // per gradient step
   double steps = 0.0;
@@ -58,6 +60,7 @@ struct Ppo::Sums {
     entropy += other.entropy;
     kl += other.kl;
     clipped += other.clipped;
+    reference_kl += other.reference_kl;
     rows += other.rows;
     gradient_norm += other.gradient_norm;
     steps += other.steps;
@@ -66,8 +69,9 @@ struct Ppo::Sums {
 
 /// One piece of a minibatch: its rows gathered, its scratch and its share of the gradient.
 struct Ppo::Slice {
-  Slice(int max_rows, const ActorCritic& policy)
-      : workspace(policy.make_workspace(max_rows, /*gradients=*/true)) {
+  Slice(int max_rows, const ActorCritic& policy, const Regularizers& list)
+      : workspace(policy.make_workspace(max_rows, /*gradients=*/true)),
+        regularizers(list.make_scratch(max_rows)) {
     const auto rows = static_cast<std::size_t>(max_rows);
     const Distribution& d = policy.distribution();
     observations.resize(rows * policy.observation_size());
@@ -75,6 +79,7 @@ struct Ppo::Slice {
     old_distribution.resize(rows * d.parameter_size());
     distribution.resize(rows * d.parameter_size());
     d_distribution.resize(rows * d.parameter_size());
+    if (list.has_reference()) reference.resize(distribution.size());
     per_dimension.resize(rows * d.dimensions());
     for (auto* column : {&values, &d_values, &log_probs, &advantages, &entropies, &kls, &weights}) {
       column->resize(rows);
@@ -82,9 +87,11 @@ struct Ppo::Slice {
   }
 
   std::unique_ptr<ActorCritic::Workspace> workspace;
+  Regularizers::Scratch regularizers;
   std::vector<float> observations;
   std::vector<float> actions;
   std::vector<float> old_distribution;
+  std::vector<float> reference;
   std::vector<float> distribution;
   std::vector<float> d_distribution;
   std::vector<float> per_dimension;
@@ -111,6 +118,7 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
                  static_cast<int>(std::min(config.slices, config.minibatch))),
       learning_rate_(config.schedule),
       objective_(config.objective),
+      regularizers_(config.kl, "ppo.", policy),
       minibatch_stream_(stream_key(seed, Stream::kMinibatches)),
       action_(static_cast<std::size_t>(policy.distribution().action_size())) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
@@ -118,7 +126,7 @@ Ppo::Ppo(const PpoConfig& config, const RuntimeConfig& runtime, VectorEnv& envir
   const int slices = optimizer_.slices();
   const int rows = static_cast<int>((config.minibatch + slices - 1) / slices);
   for (int i = 0; i < slices; ++i) {
-    slices_.push_back(std::make_unique<Slice>(rows, policy));
+    slices_.push_back(std::make_unique<Slice>(rows, policy, regularizers_));
   }
 }
 
@@ -151,6 +159,32 @@ void Ppo::compute_advantages() {
                            config_.lambda, of(advantages_));
   }
   for (std::size_t i = 0; i < targets_.size(); ++i) targets_[i] = advantages_[i] + buffer.values[i];
+}
+
+void Ppo::refer(ThreadPool& pool) {
+  const auto o = static_cast<std::size_t>(policy_.observation_size());
+  const auto p = static_cast<std::size_t>(policy_.distribution().parameter_size());
+  const int rows = rollout_.rows();
+  const int pieces = static_cast<int>(slices_.size());
+  const int size = (rows + pieces - 1) / pieces;
+  reference_.resize(static_cast<std::size_t>(rows) * p);
+  pool.parallel_for(pieces, [&](int i) {
+    Slice& s = *slices_[static_cast<std::size_t>(i)];
+    const int most = static_cast<int>(s.values.size());
+    const int end = std::min((i + 1) * size, rows);
+    for (int n = 0, row = i * size; row < end; row += n) {
+      n = std::min(most, end - row);
+      const float* observations = rollout_.observations.data() + static_cast<std::size_t>(row) * o;
+      if (regularizers_.observes()) {
+        regularizers_.observe(
+            std::span(rollout_.raw_observations).subspan(static_cast<std::size_t>(row) * o, n * o),
+            s.observations);
+        observations = s.observations.data();
+      }
+      regularizers_.refer(observations, n, reference_.data() + static_cast<std::size_t>(row) * p,
+                          *s.workspace);
+    }
+  });
 }
 
 namespace {
@@ -217,6 +251,8 @@ void Ppo::measure(std::string_view name, double value) {
 
 void Ppo::learn(ThreadPool& pool) {
   compute_advantages();
+  regularizers_.begin_update(parameters_);
+  if (regularizers_.has_reference()) refer(pool);
   const int rows = rollout_.rows();
   const double before = static_cast<double>(steps_ - rows);
   const double learning_rate =
@@ -243,6 +279,10 @@ void Ppo::learn(ThreadPool& pool) {
   measure("entropy", all.entropy / all.rows);
   measure("kl", all.kl / all.rows);
   measure("clip_fraction", all.clipped / all.rows);
+  if (regularizers_.has_reference()) {
+    measure("reference_kl", all.reference_kl / all.rows);
+    measure("reference_weight", regularizers_.coefficient());
+  }
   measure("explained_variance", explained_variance(targets_, rollout_.values));
   measure("gradient_norm", all.gradient_norm / all.steps);
   measure("epochs", static_cast<double>(epochs));
@@ -279,6 +319,7 @@ Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, Thread
     throw Error("ppo: the gradient at step " + std::to_string(steps_) +
                 " is not finite; a smaller ppo.learning_rate may help");
   }
+  regularizers_.step_dual(sums.reference_kl / sums.rows);
   sums.steps = 1.0;
   return sums;
 }
@@ -359,11 +400,14 @@ void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
                     (linear ? std::copysign(1.0f, error) : error);
   }
   distribution.log_prob_gradient(parameters, actions, weights, d_distribution);
-  if (config_.entropy_coefficient > 0.0) {
-    std::fill(weights.begin(), weights.end(),
-              -share * static_cast<float>(config_.entropy_coefficient));
-    distribution.entropy_gradient(parameters, weights, d_distribution);
+  std::span<const float> reference;
+  if (regularizers_.has_reference()) {
+    gather(reference_, p, s.reference);
+    reference = first(s.reference, p);
+    s.sums.reference_kl = regularizers_.divergence(parameters, reference, s.regularizers);
   }
+  regularizers_.add_gradient(parameters, reference, config_.entropy_coefficient, share,
+                             s.regularizers, d_distribution);
   policy_.backward(parameters_, s.observations.data(), static_cast<int>(n), s.d_distribution.data(),
                    s.d_values.data(), gradients, *s.workspace);
 }
@@ -372,7 +416,8 @@ namespace {
 
 // What learning needs of a rollout, under its names in a checkpoint. One list serves both ways.
 template <class Buffer, class F>
-void for_each_column(Buffer& b, F f) {
+void for_each_column(Buffer& b, bool raw, F f) {
+  if (raw) f("raw_observations", b.raw_observations);
   f("observations", b.observations);
   f("raw_actions", b.raw_actions);
   f("distribution", b.distribution);
@@ -388,15 +433,17 @@ void Ppo::save(Checkpoint& checkpoint) const {
   checkpoint.put("policy/parameters", std::span<const float>(parameters_));
   optimizer_.save(checkpoint, "optimizer");
   learning_rate_.save(checkpoint, "learning_rate/factor");
+  regularizers_.save(checkpoint);
   checkpoint.put("random/minibatches", minibatch_stream_.counter());
   checkpoint.put("counters/learned", steps_);
   runtime_.save(checkpoint);
   if (!collected_ahead_) return;
   const RolloutBuffer& ahead = runtime_.buffer();
   checkpoint.put("rollout/steps", static_cast<std::int64_t>(ahead.steps));
-  for_each_column(ahead, [&](const char* name, const std::vector<float>& column) {
-    checkpoint.put(std::string("rollout/") + name, std::span<const float>(column));
-  });
+  for_each_column(ahead, regularizers_.observes(),
+                  [&](const char* name, const std::vector<float>& column) {
+                    checkpoint.put(std::string("rollout/") + name, std::span<const float>(column));
+                  });
   const auto flags = [&](const char* name, const std::vector<std::uint8_t>& column) {
     checkpoint.put(name, std::as_bytes(std::span(column)));
   };
@@ -408,6 +455,7 @@ void Ppo::load(const Checkpoint& checkpoint) {
   checkpoint.read("policy/parameters", std::span<float>(parameters_));
   optimizer_.load(checkpoint, "optimizer");
   learning_rate_.load(checkpoint, "learning_rate/factor");
+  regularizers_.load(checkpoint);
   minibatch_stream_ =
       RandomStream(minibatch_stream_.key(), checkpoint.get<std::uint64_t>("random/minibatches"));
   steps_ = checkpoint.get<std::int64_t>("counters/learned");
@@ -418,9 +466,10 @@ void Ppo::load(const Checkpoint& checkpoint) {
   const Distribution& d = policy_.distribution();
   ahead.resize(runtime_.envs(), static_cast<int>(checkpoint.get<std::int64_t>("rollout/steps")),
                policy_.observation_size(), d.action_size(), d.parameter_size());
-  for_each_column(ahead, [&](const char* name, std::vector<float>& column) {
-    checkpoint.read(std::string("rollout/") + name, std::span<float>(column));
-  });
+  for_each_column(ahead, regularizers_.observes(),
+                  [&](const char* name, std::vector<float>& column) {
+                    checkpoint.read(std::string("rollout/") + name, std::span<float>(column));
+                  });
   checkpoint.read("rollout/terminated", std::as_writable_bytes(std::span(ahead.terminated)));
   checkpoint.read("rollout/truncated", std::as_writable_bytes(std::span(ahead.truncated)));
   runtime_.swap_buffer(ahead);

@@ -17,6 +17,7 @@
 #include "agents/learner.h"
 #include "agents/learning_rate.h"
 #include "agents/objective.h"
+#include "agents/regularizer.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
@@ -35,6 +36,7 @@ struct PpoConfig {
   std::string value_loss = "mse";
   double value_coefficient = 0.5;
   double entropy_coefficient = 0.0;
+  KlConfig kl;
   double max_gradient_norm = 0.5;
   double learning_rate = 3e-4;
   ScheduleConfig schedule{.kind = "linear"};
@@ -74,6 +76,8 @@ class Ppo final : public Learner {
   /// Sets one of the measurements that update() returns.
   void measure(std::string_view name, double value);
   void compute_advantages();
+  /// Distribution parameters of the reference for every row of the rollout.
+  void refer(ThreadPool& pool);
   /// All epochs over the rollout, on `pool`.
   void learn(ThreadPool& pool);
   /// One gradient step on the rows indices_[first, first + count). Returns its measurements.
@@ -93,12 +97,14 @@ class Ppo final : public Learner {
   SlicedOptimizer optimizer_;
   LearningRate learning_rate_;
   Objective objective_;
+  Regularizers regularizers_;
   RandomStream minibatch_stream_;
   std::vector<std::unique_ptr<Slice>> slices_;
   RolloutBuffer rollout_;
   bool collected_ahead_ = false;   // the runtime's buffer holds the next rollout
   std::vector<float> advantages_;  // [N·T]
   std::vector<float> targets_;     // [N·T] what the values are fitted to
+  std::vector<float> reference_;   // [N·T, P] where the regularisers have a reference
   std::vector<int> indices_;       // [N·T] a permutation of the rows
   std::vector<float> action_;      // [action]
   float advantage_mean_ = 0.0f;    // of the present minibatch

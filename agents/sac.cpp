@@ -134,27 +134,20 @@ void Sac::measure(MetricValues& metrics) {
 }
 
 void Sac::policy_slice(Slice& s) {
-  const float share = 1.0f / static_cast<float>(batch());
-  policy_.policy(parameters_, s.observations.data(), s.n, s.distribution.data(), *s.actor);
-  std::ranges::fill(s.d_distribution, 0.0f);
+  begin_policy(s);
   sample(s);
   encode(s, s.observations);
   raise_value(s, scratch_[static_cast<std::size_t>(s.index)]);
   // The pathwise gradient has the entropy in it, along the same path; elsewhere it is in closed
   // form.
-  if (estimator_ == Estimator::kPathwise) {
+  const bool pathwise = estimator_ == Estimator::kPathwise;
+  if (pathwise) {
     for (const float log_prob : s.log_probs) s.sums.entropy -= log_prob;
   } else {
-    std::ranges::fill(s.weights, -share * static_cast<float>(temperature()));
-    distribution_.entropy_gradient(s.distribution, s.weights, s.d_distribution);
     distribution_.entropy(s.distribution, s.per_dimension);
     for (const float entropy : s.per_dimension) s.sums.entropy += entropy;
   }
-  s.sums.policy_rows = static_cast<double>(s.n);
-  const auto gradient = policy_optimizer_.gradient(s.index);
-  std::ranges::fill(gradient, 0.0f);
-  policy_.backward(parameters_, s.observations.data(), s.n, s.d_distribution.data(), nullptr,
-                   gradient, *s.actor);
+  end_policy(s, pathwise ? 0.0 : temperature());
 }
 
 void Sac::raise_value(Slice& s, Scratch& scratch) {

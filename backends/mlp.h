@@ -27,6 +27,7 @@ struct MlpShape {
   Activation activation = Activation::kTanh;
   bool layer_norm = false;
 
+  bool operator==(const MlpShape&) const = default;
   int layers() const { return static_cast<int>(hidden.size()) + 1; }
   int layer_inputs(int layer) const { return layer == 0 ? inputs : hidden[layer - 1]; }
   int layer_outputs(int layer) const { return layer + 1 == layers() ? outputs : hidden[layer]; }

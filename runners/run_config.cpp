@@ -49,6 +49,29 @@ void take_parts(std::vector<Assignment>& values, RunConfig& config) {
   const std::string env = take_last(values, "env", {}, "");
   if (!env.empty()) config.env = EnvConfig(env);
   config.set_learner(take_last(values, "algo", RunConfig::learners(), config.algo));
+  constexpr std::string_view kAny = "learner.";
+  for (Assignment& value : values) {
+    if (value.key.starts_with(kAny)) value.key.replace(0, kAny.size() - 1, config.algo);
+  }
+}
+
+/// Throws UsageError where the reference of the learner's KL is none, or is the policy of a run
+/// that has another shape.
+void check_reference(const RunConfig& config, const ActorCritic& policy) {
+  const KlConfig& kl = config.kl();
+  kl.period(config.algo + ".");
+  if (kl.run.empty()) return;
+  const RunConfig other = read_run_config(kl.run);
+  const ActorCritic theirs(other.policy, other.env.make()->spec());
+  const auto words = [](const ActorCritic& p) {
+    return std::string(p.distribution().name()) + " with " +
+           std::to_string(p.distribution().parameter_size()) + " parameters of " +
+           std::to_string(p.observation_size()) + " observed numbers by " +
+           std::to_string(p.parameter_count()) + " weights";
+  };
+  if (words(theirs) == words(policy) && theirs.network_shapes() == policy.network_shapes()) return;
+  throw UsageError(config.algo + ".kl.run: the policy of " + kl.run + " (" + words(theirs) +
+                   ") has not the shape of this run's (" + words(policy) + ")");
 }
 
 }  // namespace
@@ -62,6 +85,11 @@ void RunConfig::set_learner(const std::string& name) {
   algo = name;
   policy.value = name == "ppo";
   if (!interacts()) runtime.envs = 1;  // for its spaces
+}
+
+const KlConfig& RunConfig::kl() const {
+  if (algo == "sac") return sac.kl;
+  return algo == "mpo" ? mpo.kl : ppo.kl;
 }
 
 void RunConfig::describe_learner(Options& table) {
@@ -130,6 +158,7 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   const EnvSpec spec = config.env.make()->spec();
   // Throws where the policy and the environment, or the network and who computes it, do not fit.
   const ActorCritic policy(config.policy, spec);
+  check_reference(config, policy);
   if (config.steps < config.runtime.envs) {
     throw UsageError("steps is " + std::to_string(config.steps) +
                      ", expected at least envs = " + std::to_string(config.runtime.envs));

@@ -3,6 +3,8 @@
 // Defaults in the code ← the shipped file of the environment ← --config FILE ← the command line.
 // The shipped file is the first there is of configs/<learner>/<environment id>.toml, <family>.toml
 // and default.toml; it holds only what differs from the defaults.
+//
+// A key "learner.KEY" stands for that of whichever learner runs, such as "ppo.KEY".
 #pragma once
 
 #include <cstdint>
@@ -46,6 +48,8 @@ struct RunConfig {
   void set_learner(const std::string& name);
   /// Whether the learner takes environment steps of its own.
   bool interacts() const { return algo != "imitation"; }
+  /// The part of the learner that holds its policy to a reference.
+  const KlConfig& kl() const;
   /// Adds the keys of the learner.
   void describe_learner(Options& table);
   /// The table of all keys, those of the environment and the learner among them. It points into

@@ -14,6 +14,8 @@ constexpr KeyFlag kFlags[] = {
     {"--policy", "policy",
      "action distribution, such as gaussian or bernoulli; auto: by the action space"},
     {"--network", "network.kind", "who computes the networks: auto, dense or torch"},
+    {"--ref", "learner.kl.reference",
+     "the policy that a KL of weight <algo>.kl.coefficient holds to: fixed, previous or pivot:N"},
     {"--seed", "seed", "seed of every random stream"},
     {"--steps", "steps", "environment steps in all"},
     {"--envs", "envs", "environments stepped side by side"},

@@ -103,6 +103,11 @@ int TrainingCommand::run(std::vector<Assignment> base, const std::string& doing)
   std::string origins;
   const RunConfig config = resolve_config(
       config_.empty() ? std::nullopt : std::optional<fs::path>(config_), assignments, &origins);
+  if (const auto ref = given_.find("--ref");
+      ref != given_.end() && !ref->second.empty() && config.kl().coefficient == 0.0) {
+    throw UsageError("--ref " + ref->second + " needs " + config.algo +
+                     ".kl.coefficient > 0 (--set)");
+  }
   if (print_config_) {
     std::cout << origins;
     return 0;

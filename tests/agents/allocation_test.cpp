@@ -30,6 +30,7 @@ TEST_CASE("collecting, updating and logging allocate nothing once they are under
   PpoConfig config;
   config.rollout_steps = 64;
   config.epochs = 2;
+  if (overlap) config.kl = {.coefficient = 0.1, .reference = "previous", .target = 0.01};
   RuntimeConfig runtime;
   runtime.envs = 4;
   runtime.overlap = overlap;

@@ -171,6 +171,7 @@ TEST_CASE("off-policy learners go on from a checkpoint as if they had not stoppe
     s.policy.head = head;
     s.runtime.normalize_observations = true;
     s.sac.priority.enabled = s.mpo.priority.enabled = true;
+    s.sac.kl = s.mpo.kl = {.coefficient = 0.1, .reference = "pivot:250", .target = 0.02};
     s.sac.n_step = 3;
     s.sac.updates_per_step = 0.4;
     s.sac.estimator = std::string(head) == "bernoulli" ? "gumbel" : "auto";
@@ -209,6 +210,7 @@ TEST_CASE("off-policy learners allocate nothing once they are under way") {
     s.algo = algo;
     s.policy.head = head;
     s.sac.report_steps = s.mpo.report_steps = 1 << 20;
+    s.sac.kl = s.mpo.kl = {.coefficient = 0.1, .reference = "pivot:50"};
     s.steps = 1 << 20;
     Trainer t(s);
     t.iterate(600);

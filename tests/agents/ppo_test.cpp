@@ -157,6 +157,7 @@ TEST_CASE("training gives the same bits for any number of threads") {
     s.ppo.rollout_steps = 64;
     s.ppo.epochs = 2;
     s.ppo.slices = 3;
+    if (overlap) s.ppo.kl = {.coefficient = 0.5, .reference = "previous"};
     std::vector<std::byte> reference;
     for (const int threads : {1, 2, 7}) {
       s.threads = threads;
@@ -170,13 +171,16 @@ TEST_CASE("training gives the same bits for any number of threads") {
 }
 
 TEST_CASE("a resumed learner goes on with the same bits") {
-  const auto [env, overlap, schedule] = GENERATE(table<const char*, bool, const char*>(
-      {{"Pendulum-v1", false, "linear"}, {"Pendulum-v1", true, "kl"}, {"Hopper-v5", false, "kl"}}));
+  const auto [env, overlap, schedule, reference] = GENERATE(
+      table<const char*, bool, const char*, const char*>({{"Pendulum-v1", false, "linear", ""},
+                                                          {"Pendulum-v1", true, "kl", "pivot:2"},
+                                                          {"Hopper-v5", false, "kl", "fixed"}}));
   {
     Setup s;
     s.env = env;
     s.runtime.overlap = overlap;
     s.ppo.schedule.kind = schedule;
+    if (*reference != 0) s.ppo.kl = {.coefficient = 0.5, .reference = reference, .target = 0.01};
     s.steps = 8 * 50 * 6;
     s.ppo.rollout_steps = 50;
     s.ppo.epochs = 2;
@@ -250,6 +254,8 @@ TEST_CASE("seeds give different runs") {
 // (about 22) and a constant one (about 9) are far from.
 TEST_CASE("PPO learns CartPole") {
   Setup s;
+  s.ppo.objective.kind = GENERATE("clip", "kl");
+  if (s.ppo.objective.kind == "kl") s.ppo.kl = {.coefficient = 2.0, .reference = "previous"};
   s.env = "CartPole-v1";
   s.steps = 60000;
   s.ppo.learning_rate = 1e-3;

@@ -34,6 +34,11 @@ check_bad "a number for true or false" "ppo.normalize_advantages" "3" "true or f
   --set ppo.normalize_advantages=3
 check_bad "a learning-rate rule that there is not" "sac.schedule" "kl" "constant | linear | cosine" -- \
   --algo sac --set sac.schedule=kl
+check_bad "--ref without a weight" "--ref previous" "ppo.kl.coefficient > 0" -- --ref previous
+check_bad "a reference that there is not" "ppo.kl.reference" "first" "fixed, previous or pivot:N" -- \
+  --ref first --set ppo.kl.coefficient=1
+check_bad "a reference of a run that there is not" "missing is not a run folder" -- \
+  --set ppo.kl.coefficient=1 --set ppo.kl.run=missing
 check_bad "a negative minibatch" "ppo.minibatch" "-4" "1" -- --set ppo.minibatch=-4
 check_bad "no steps" "--steps" "steps = 0" "1" -- --steps 0
 check_bad "fewer steps than environments" "steps is 3" "envs = 8" -- --steps 3 --envs 8
@@ -76,6 +81,10 @@ check_run "a run to damage" 0 train --env CartPole-v1 --steps 1024 --log-rollout
 check_run "a run of another environment" 0 train --env Pendulum-v1 --steps 1024 --run other \
   "${short[@]}"
 mkdir empty
+check_error "a reference of another shape" 2 "ppo.kl.run" "other (gaussian" "(categorical" -- \
+  train --env CartPole-v1 --run never "${short[@]}" --set ppo.kl.coefficient=1 --set ppo.kl.run=other
+check_run "a reference of another run" 0 train --env CartPole-v1 --steps 1024 --run referring \
+  "${short[@]}" --ref fixed --set ppo.kl.coefficient=1 --set learner.kl.run=whole
 
 before=$(fingerprint whole)
 check_error "--run of an existing run" 2 "whole" "--resume" -- \
