@@ -265,12 +265,7 @@ void OffPolicy::end_policy(Slice& s, double entropy) {
 }
 
 void OffPolicy::draw(Slice& s) {
-  const auto a = static_cast<std::size_t>(distribution_.action_size());
-  const auto p = static_cast<std::size_t>(distribution_.parameter_size());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(s.n); ++i) {
-    distribution_.sample(std::span(s.distribution).subspan(i * p, p), s.random,
-                         std::span(s.raw_actions).subspan(i * a, a));
-  }
+  distribution_.sample_rows(s.distribution, s.random, s.raw_actions);
   execute(s);
 }
 
@@ -281,11 +276,8 @@ void OffPolicy::sample(Slice& s) {
 }
 
 void OffPolicy::execute(Slice& s) {
-  const auto a = static_cast<std::size_t>(distribution_.action_size());
   s.executed = s.raw_actions;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(s.n); ++i) {
-    distribution_.execute(std::span(s.executed).subspan(i * a, a));
-  }
+  distribution_.execute(s.executed);
 }
 
 void OffPolicy::encode(Slice& s, std::span<const float> observations) {

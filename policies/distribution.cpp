@@ -20,7 +20,16 @@ std::string_view estimator_name(Estimator estimator) {
   return estimator_names()[static_cast<std::size_t>(estimator)];
 }
 
-void Distribution::execute(std::span<float> /*action*/) const {}
+void Distribution::sample_rows(std::span<const float> parameters, RandomStream& random,
+                               std::span<float> actions) const {
+  const auto p = static_cast<std::size_t>(parameter_size());
+  const auto a = static_cast<std::size_t>(action_size());
+  for (std::size_t i = 0; i * a < actions.size(); ++i) {
+    sample(parameters.subspan(i * p, p), random, actions.subspan(i * a, a));
+  }
+}
+
+void Distribution::execute(std::span<float> /*actions*/) const {}
 
 void Distribution::to_raw(std::span<float> /*action*/) const {}
 

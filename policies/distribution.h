@@ -73,15 +73,19 @@ class Distribution {
   /// Draws one action row from one parameter row.
   virtual void sample(std::span<const float> parameters, RandomStream& random,
                       std::span<float> action) const = 0;
+  /// Draws an action row [n, A] from each parameter row [n, P], as `sample` would one after the
+  /// other; the last bits may differ.
+  virtual void sample_rows(std::span<const float> parameters, RandomStream& random,
+                           std::span<float> actions) const;
   /// The raw action row that is the usual deterministic choice: the most probable one; for a
   /// squashed Gaussian that of the mean, which is executed as tanh(mean) and is the median, not the
   /// most probable executed action.
   virtual void mode(std::span<const float> parameters, std::span<float> action) const = 0;
   /// The mean of the executed action (not a raw one), one row; for a finite support the mode.
   virtual void mean(std::span<const float> parameters, std::span<float> action) const = 0;
-  /// What a sampled (raw) action row becomes when it is carried out: a Gaussian clips to [−1, 1], a
-  /// squashed one takes the hyperbolic tangent.
-  virtual void execute(std::span<float> action) const;
+  /// What sampled (raw) actions [n, A] become when they are carried out: a Gaussian clips to [−1,
+  /// 1], a squashed one takes the hyperbolic tangent.
+  virtual void execute(std::span<float> actions) const;
   /// Whether execute() clips, so that raw actions beyond the box are executed all alike.
   virtual bool clips() const { return false; }
   /// In place, an executed action row → a raw one that is executed as it: the inverse of execute()

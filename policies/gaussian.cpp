@@ -23,8 +23,8 @@ class Gaussian final : public Normals {
     }
   }
 
-  void execute(std::span<float> action) const override {
-    for (float& a : action) a = std::clamp(a, -1.0f, 1.0f);
+  void execute(std::span<float> actions) const override {
+    for (float& a : actions) a = std::clamp(a, -1.0f, 1.0f);
   }
 
   bool clips() const override { return true; }

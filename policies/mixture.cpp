@@ -171,8 +171,8 @@ class Mixture final : public Distribution {
     }
   }
 
-  void execute(std::span<float> action) const override {
-    for (float& a : action) a = std::clamp(a, -1.0f, 1.0f);
+  void execute(std::span<float> actions) const override {
+    for (float& a : actions) a = std::clamp(a, -1.0f, 1.0f);
   }
 
   void log_prob(std::span<const float> parameters, std::span<const float> actions,

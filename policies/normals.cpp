@@ -44,6 +44,23 @@ void Normals::sample(std::span<const float> parameters, RandomStream& random,
   }
 }
 
+void Normals::sample_rows(std::span<const float> parameters, RandomStream& random,
+                          std::span<float> actions) const {
+  const auto d = static_cast<std::size_t>(d_);
+  for_blocks(actions.size(), [&](std::size_t first, std::size_t count) {
+    Block std;
+    for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+      std[k] = bounded(parameters[2 * d * row + d + i]);
+    });
+    kernels::exp(std::span(std).first(count));
+    kernels::normals(random, actions.subspan(first, count));
+    for_entries(first, count, d, [&](std::size_t k, std::size_t row, std::size_t i) {
+      float& action = actions[first + k];
+      action = parameters[2 * d * row + i] + std[k] * action;
+    });
+  });
+}
+
 void Normals::mode(std::span<const float> parameters, std::span<float> action) const {
   std::copy_n(parameters.begin(), d_, action.begin());
 }

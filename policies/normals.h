@@ -29,6 +29,8 @@ class Normals : public Distribution {
 
   void sample(std::span<const float> parameters, RandomStream& random,
               std::span<float> action) const override;
+  void sample_rows(std::span<const float> parameters, RandomStream& random,
+                   std::span<float> actions) const override;
   void mode(std::span<const float> parameters, std::span<float> action) const override;
 
   void log_prob(std::span<const float> parameters, std::span<const float> actions,

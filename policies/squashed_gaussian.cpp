@@ -53,9 +53,7 @@ class SquashedGaussian final : public Normals {
     }
   }
 
-  void execute(std::span<float> action) const override {
-    for (float& a : action) a = vector_math::tanh(a);
-  }
+  void execute(std::span<float> actions) const override { kernels::tanh(actions); }
 
   // ±1 comes from no finite sample; ±10 is one that rounds to it.
   void to_raw(std::span<float> action) const override {

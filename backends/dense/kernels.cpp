@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backends/dense/vector_math.h"
+#include "envs/philox.h"
 
 namespace costate::kernels {
 namespace {
@@ -94,8 +95,20 @@ COSTATE_CLONES void multiply(std::span<const float> x, std::span<float> y) {
   map(x, y, [](float a, float b) { return a * b; });
 }
 
-void fill_rows(std::span<const float> bias, int rows, float* y) {
-  for (int i = 0; i < rows; ++i) y = std::copy(bias.begin(), bias.end(), y);
+COSTATE_CLONES void add_rows(std::span<const float> bias, int rows, float* y) {
+  const float* const b = bias.data();
+  const std::size_t columns = bias.size();
+  for (int i = 0; i < rows; ++i, y += columns) {
+    for (std::size_t j = 0; j < columns; ++j) y[j] += b[j];
+  }
+}
+
+COSTATE_CLONES void add_rows_relu(std::span<const float> bias, int rows, float* y) {
+  const float* const b = bias.data();
+  const std::size_t columns = bias.size();
+  for (int i = 0; i < rows; ++i, y += columns) {
+    for (std::size_t j = 0; j < columns; ++j) y[j] = std::max(y[j] + b[j], 0.0f);
+  }
 }
 
 COSTATE_CLONES void add_column_sums(const float* y, int rows, std::span<float> sum) {
@@ -132,6 +145,43 @@ COSTATE_CLONES void sigmoid(std::span<float> x) {
 
 COSTATE_CLONES void softplus(std::span<float> x) {
   map(x, [](float v) { return vector_math::softplus(v); });
+}
+
+// Box and Muller's transform, as RandomStream::normal has it, from the same two draws a number:
+// √(−2·log(1 − u)) · cos(2πv).
+COSTATE_CLONES void normals(RandomStream& random, std::span<float> x) {
+  constexpr std::size_t kBlock = 128;
+  std::array<std::uint64_t, kBlock> u;
+  std::array<std::uint64_t, kBlock> v;
+  const std::uint64_t key = random.key();
+  const std::array<std::uint32_t, 2> words = {static_cast<std::uint32_t>(key),
+                                              static_cast<std::uint32_t>(key >> 32)};
+  const auto bits = [&words](std::uint64_t at) {
+    const auto block = philox_rounds(
+        {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32), 0u, 0u}, words);
+    return (static_cast<std::uint64_t>(block[1]) << 32) | block[0];
+  };
+  std::uint64_t counter = random.counter();
+  while (!x.empty()) {
+    const std::size_t count = std::min(kBlock, x.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      u[i] = bits(counter + 2 * i);
+      v[i] = bits(counter + 2 * i + 1);
+    }
+    float* const out = x.data();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto first = static_cast<std::int64_t>(u[i] >> 11);
+      const auto rest = static_cast<float>(static_cast<double>((std::int64_t{1} << 53) - first)) *
+                        0x1p-53f;  // 1 − u
+      // The logarithm knows nothing of what rounding took from 1 − u near 1, where it counts.
+      const float lost = (rest - 1.0f) + static_cast<float>(static_cast<double>(first)) * 0x1p-53f;
+      const float radius = std::sqrt(2.0f * (lost - vector_math::log(rest)));
+      out[i] = radius * vector_math::cos_turn(static_cast<std::uint32_t>(v[i] >> 32));
+    }
+    counter += 2 * count;
+    x = x.subspan(count);
+  }
+  random = RandomStream(key, counter);
 }
 
 COSTATE_CLONES double sum_of_squares(std::span<const float> x) {

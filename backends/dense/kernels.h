@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <span>
 
+#include "envs/random.h"
+
 namespace costate::kernels {
 
 /// x[i] ← tanh(x[i]), within 4 units in the last place of float.
@@ -24,8 +26,9 @@ void relu_gradient(std::span<const float> y, std::span<float> gradient);
 void elu_gradient(std::span<const float> y, std::span<float> gradient);
 /// y[i] ← x[i]·y[i].
 void multiply(std::span<const float> x, std::span<float> y);
-/// Copies `bias` [columns] into each of the rows of y [rows, columns].
-void fill_rows(std::span<const float> bias, int rows, float* y);
+/// y[i, j] ← y[i, j] + bias[j], for y [rows, columns]; the second with y ← max(y, 0) after it.
+void add_rows(std::span<const float> bias, int rows, float* y);
+void add_rows_relu(std::span<const float> bias, int rows, float* y);
 /// sum[j] += Σ_i y[i, j], for y [rows, columns].
 void add_column_sums(const float* y, int rows, std::span<float> sum);
 /// sum[i] += x[i].
@@ -39,6 +42,8 @@ void log(std::span<float> x);
 void expm1(std::span<float> x);
 void sigmoid(std::span<float> x);
 void softplus(std::span<float> x);
+/// x[i] ← random.normal(), within 1e-6, as many and in this order.
+void normals(RandomStream& random, std::span<float> x);
 /// Σ x[i]², in double precision, in an order that is the same on every machine.
 double sum_of_squares(std::span<const float> x);
 
@@ -47,7 +52,8 @@ double sum_of_squares(std::span<const float> x);
 /// [rows, columns] and 1/√(variance + 1e-5) in `inverse_deviations` [rows].
 void layer_norm(std::span<const float> gain, std::span<const float> shift, int rows, float* z,
                 float* normalized, float* inverse_deviations);
-/// Adds dL/dgain and dL/dshift (both may be empty: then not), and turns dL/d(its output), `d` [rows, columns], into dL/dz.
+/// Adds dL/dgain and dL/dshift (both may be empty: then not), and turns dL/d(its output), `d`
+/// [rows, columns], into dL/dz.
 void layer_norm_gradient(std::span<const float> gain, const float* normalized,
                          const float* inverse_deviations, int rows, float* d,
                          std::span<float> gain_gradient, std::span<float> shift_gradient);

@@ -2,27 +2,41 @@
 //
 // Layers of the usual width are products too small for a general BLAS, which copies its operands
 // first. Those go to libxsmm, which generates a kernel for each shape and for the machine's
-// instruction set when it first meets it; wide layers, and single rows where reading the weights is
-// all that counts, go to OpenBLAS. docs/performance.md has the measurements behind the choice.
+// instruction set; wide layers, and single rows where reading the weights is all that counts, go to
+// OpenBLAS. docs/performance.md has the measurements behind the choice.
 //
-// All matrices are row-major; weights are [in, out]. The result depends on the shapes and the kind
-// of machine alone.
+// All matrices are row-major; weights are [in, out]. The result depends on the shapes, the most
+// rows that the Layer was made for and the kind of machine alone.
 #pragma once
+
+#include <memory>
 
 namespace costate::matmul {
 
-/// y [rows, out] += x [rows, in]·w.
-void add_product(const float* x, const float* w, int rows, int in, int out, float* y);
+/// A layer of these sizes with its kernels and its scratch: for one thread at a time.
+class Layer {
+ public:
+  /// For products of up to `max_rows` rows; without `gradients` only the first is computed. Rows
+  /// that are as many as that take one kernel of their own, others some of powers of two.
+  Layer(int in, int out, int max_rows, bool gradients);
+  ~Layer();
+  Layer(Layer&&) noexcept;
 
-/// dw [in, out] += xᵀ·dy, for x [rows, in] and dy [rows, out].
-void add_weight_gradient(const float* x, const float* dy, int rows, int in, int out, float* dw);
+  /// y [rows, out] = x [rows, in]·w.
+  void product(const float* x, const float* w, int rows, float* y);
 
-/// dx [rows, in] = dy [rows, out]·wᵀ. `scratch` has room for in·out floats.
-void input_gradient(const float* dy, const float* w, int rows, int in, int out, float* dx,
-                    float* scratch);
+  /// dw [in, out] += xᵀ·dy, for x [rows, in] and dy [rows, out].
+  void add_weight_gradient(const float* x, const float* dy, int rows, float* dw);
 
-/// Generates the kernels of up to `max_rows` rows, so that no product does so later: forward, and
-/// with `gradients` the other two.
-void prepare(int max_rows, int in, int out, bool gradients);
+  /// dx [rows, in] = dy [rows, out]·wᵀ.
+  void input_gradient(const float* dy, const float* w, int rows, float* dx);
+
+ private:
+  struct Kernels;
+
+  int in_;
+  int out_;
+  std::unique_ptr<Kernels> kernels_;
+};
 
 }  // namespace costate::matmul

@@ -125,4 +125,23 @@ inline float tanh(float x) {
   return x * p / q;
 }
 
+/// cos(2π·turn/2³²) within 1e-7, by Cephes' polynomials of the rest of `turn` over the nearest
+/// quarter.
+inline float cos_turn(std::uint32_t turn) {
+  constexpr float kQuarter = 1.57079632679489662f * 0x1p-30f;
+  const std::uint32_t quarter = (turn + (1u << 29)) >> 30;
+  const float r = static_cast<float>(static_cast<std::int32_t>(turn - (quarter << 30))) * kQuarter;
+  const float s = r * r;
+  float sine = -1.9515295891e-4f;
+  sine = sine * s + 8.3321608736e-3f;
+  sine = sine * s - 1.6666654611e-1f;
+  sine = sine * s * r + r;
+  float cosine = 2.443315711809948e-5f;
+  cosine = cosine * s - 1.388731625493765e-3f;
+  cosine = cosine * s + 4.166664568298827e-2f;
+  cosine = cosine * s * s - 0.5f * s + 1.0f;
+  const float size = (quarter & 1) != 0 ? sine : cosine;
+  return ((quarter + 1) & 2) != 0 ? -size : size;  // cos(x + π/2) = −sin x
+}
+
 }  // namespace costate::vector_math

@@ -330,6 +330,36 @@ double cdf(const Distribution& d, const Floats& p, double x, int dimension) {
 
 constexpr int kSamples = 20000;
 
+TEST_CASE("actions drawn in rows are those drawn one after the other") {
+  for (const Instance& x : instances()) {
+    INFO(x.family->name());
+    const std::size_t n = 300;
+    Floats parameters;
+    for (std::size_t i = 0; i < n; ++i) {
+      const Floats& row = i % 3 == 0 ? x.p : x.q;
+      parameters.insert(parameters.end(), row.begin(), row.end());
+    }
+    const auto p = static_cast<std::size_t>(x.family->parameter_size());
+    const auto a = static_cast<std::size_t>(x.family->action_size());
+    RandomStream one_by_one(5);
+    RandomStream together(5);
+    Floats expected(n * a);
+    for (std::size_t i = 0; i < n; ++i) {
+      x.family->sample(std::span(parameters).subspan(i * p, p), one_by_one,
+                       std::span(expected).subspan(i * a, a));
+    }
+    Floats actions(n * a);
+    x.family->sample_rows(parameters, together, actions);
+    CHECK(together.counter() == one_by_one.counter());
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+      CHECK(actions[i] == Approx(expected[i]).epsilon(1e-5).margin(1e-5));
+    }
+    Floats all = actions;
+    x.family->execute(all);
+    CHECK(all == executed(*x.family, actions));
+  }
+}
+
 TEST_CASE("every family: shapes, names and where executed actions lie") {
   for (const Instance& x : instances()) {
     const Distribution& d = *x.family;
