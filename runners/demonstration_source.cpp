@@ -77,8 +77,8 @@ void check_demonstration_source(const RunConfig& config) {
   }
 }
 
-Demonstrations gather_demonstrations(const RunConfig& config, const fs::path& run,
-                                     ThreadPool& pool) {
+Demonstrations gather_demonstrations(const RunConfig& config, const fs::path& run, ThreadPool& pool,
+                                     Console& console) {
   const auto env = config.env.make();
   std::vector<fs::path> files = split_files(config.imitation.rollouts);
   if (!config.imitation.teacher.empty()) {
@@ -95,6 +95,7 @@ Demonstrations gather_demonstrations(const RunConfig& config, const fs::path& ru
         rollout_header(acting, teacher.policy->distribution(), env->spec(), state.size());
     files = {run_folder::rollouts(run)};
     RolloutWriter file(files[0], header);
+    console.info("the teacher plays " + std::to_string(config.imitation.episodes) + " episodes");
     const auto seed = static_cast<std::uint64_t>(config.seed);
     record(config.env, *teacher.policy,
            {.episodes = config.imitation.episodes,
@@ -104,6 +105,8 @@ Demonstrations gather_demonstrations(const RunConfig& config, const fs::path& ru
   }
   Demonstrations demonstrations;
   for (const fs::path& file : files) read_demonstrations(file, env->spec(), demonstrations);
+  console.info(std::to_string(demonstrations.steps()) + " steps of " +
+               std::to_string(demonstrations.lengths.size()) + " episodes to learn from");
   return demonstrations;
 }
 

@@ -8,6 +8,7 @@
 #include "agents/demonstrations.h"
 #include "envs/options.h"
 #include "envs/thread_pool.h"
+#include "logs/console.h"
 #include "runners/run_config.h"
 
 namespace costate {
@@ -23,8 +24,9 @@ void check_demonstration_source(const RunConfig& config);
 
 /// The demonstrations that the run learns from. A teacher plays its episodes in the run's
 /// environment, with every cost at its full size, and they are logged as the run's own rollouts;
-/// its folder stays as it is. Throws Error where a file is not what it should be.
+/// its folder stays as it is. Tells the console what it does. Throws Error where a file is not what
+/// it should be.
 Demonstrations gather_demonstrations(const RunConfig& config, const std::filesystem::path& run,
-                                     ThreadPool& pool);
+                                     ThreadPool& pool, Console& console);
 
 }  // namespace costate

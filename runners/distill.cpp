@@ -50,6 +50,12 @@ int run(int argc, char** argv) {
     throw UsageError(
         "give either --teacher RUN or --rollouts FILE.h5 (see `costate distill --help`)");
   }
+  for (const char* flag : {"--episodes", "--actions"}) {
+    if (teacher.empty() && !command.given(flag).empty()) {
+      throw UsageError(std::string(flag) +
+                       " is for a teacher that plays, but --rollouts was given");
+    }
+  }
   std::vector<Assignment> base = environment_of_source(teacher, rollouts);
   base.push_back({"algo", "imitation", "distill"});
   return command.run(base, "distilling " + (teacher.empty() ? rollouts : teacher) + " in");

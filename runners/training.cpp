@@ -68,7 +68,7 @@ void make_folder(const fs::path& folder) {
 /// `run` is the folder of a run that begins, or empty for one that is resumed.
 std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& environments,
                                       const ActorCritic& policy, ThreadPool& pool,
-                                      const fs::path& run) {
+                                      const fs::path& run, Console& console) {
   const auto seed = static_cast<std::uint64_t>(config.seed);
   const auto make = [&]<class L, class... Config>(std::type_identity<L>, const Config&... own) {
     return std::make_unique<L>(own..., config.runtime, environments, policy, seed, config.steps,
@@ -77,7 +77,7 @@ std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& enviro
   if (config.algo == "imitation") {
     return std::make_unique<Imitation>(
         config.imitation, config.runtime.normalize_observations, policy, seed, config.steps, pool,
-        run.empty() ? Demonstrations() : gather_demonstrations(config, run, pool));
+        run.empty() ? Demonstrations() : gather_demonstrations(config, run, pool, console));
   }
   if (config.algo == "sac") return make(std::type_identity<Sac>(), config.sac, config.policy);
   if (config.algo == "mpo") return make(std::type_identity<Mpo>(), config.mpo, config.policy);
@@ -96,8 +96,8 @@ class Training {
         environments_(config.env, static_cast<int>(config.runtime.envs),
                       static_cast<std::uint64_t>(config.seed), pool_),
         policy_(config.policy, environments_.spec()),
-        learner_(
-            make_learner(config, environments_, policy_, pool_, checkpoint ? fs::path() : run_)),
+        learner_(make_learner(config, environments_, policy_, pool_, checkpoint ? fs::path() : run_,
+                              console_)),
         runtime_(learner_->runtime()) {
     console_.info("policy " + std::string(policy_.distribution().name()) + ", network " +
                   std::string(policy_.network_kind()) + ", " +

@@ -19,6 +19,7 @@ checks=0
 failures=0
 
 train() { "$runners/train" "$@"; }
+distill() { "$runners/distill" "$@"; }
 evaluate() { "$runners/evaluate" "$@"; }
 replay() { "$runners/replay" "$@"; }
 compare() { "$runners/compare" "$@"; }
