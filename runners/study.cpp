@@ -144,8 +144,9 @@ std::vector<std::string> cell_arguments(const Request& request, const StudyCell&
   return arguments;
 }
 
-/// Runs the cells that are not done, `jobs` at a time. Throws Error where one of them fails, or a
-/// signal ends it; the others are done or go on by the same command.
+/// Runs the cells that are not done, `jobs` at a time, teachers before all that imitate. Throws
+/// Error where one of them fails, or a signal ends it; the others are done or go on by the same
+/// command.
 void run_cells(const Request& request, const std::vector<StudyCell>& cells, int jobs,
                const std::string& command, Console& console) {
   using Clock = std::chrono::steady_clock;
@@ -153,6 +154,8 @@ void run_cells(const Request& request, const std::vector<StudyCell>& cells, int 
   for (const StudyCell& cell : cells) {
     if (!read_result(cell)) open.push_back(&cell);
   }
+  const auto pupils = std::stable_partition(
+      open.begin(), open.end(), [](const StudyCell* cell) { return cell->teacher.empty(); });
   const std::size_t before = cells.size() - open.size();
   if (before > 0) {
     console.info(std::to_string(before) + " of " + std::to_string(cells.size()) +
@@ -161,7 +164,11 @@ void run_cells(const Request& request, const std::vector<StudyCell>& cells, int 
   std::size_t done = 0;
   double done_steps = 0.0;
   double all_steps = 0.0;
-  for (const StudyCell* cell : open) all_steps += static_cast<double>(cell->config.steps);
+  // Steps of others cost a network's pass and no more.
+  const auto steps_of = [](const StudyCell& cell) {
+    return static_cast<double>(cell.config.steps) * (cell.config.interacts() ? 1.0 : 0.01);
+  };
+  for (const StudyCell* cell : open) all_steps += steps_of(*cell);
   std::vector<std::string> failures;
   const auto start = Clock::now();
   // "3 of 40 cells, about 1:20 left": cells take time as they take steps.
@@ -176,10 +183,11 @@ void run_cells(const Request& request, const std::vector<StudyCell>& cells, int 
     return text;
   };
 
+  std::size_t first = 0;  // of the cells that are running
   ProcessPool pool;
-  pool.arguments = [&](std::size_t i) { return cell_arguments(request, *open[i]); };
+  pool.arguments = [&](std::size_t i) { return cell_arguments(request, *open[first + i]); };
   pool.ended = [&](std::size_t i, const ProcessOutcome& outcome) {
-    const StudyCell& cell = *open[i];
+    const StudyCell& cell = *open[first + i];
     if (!outcome.succeeded) {
       failures.push_back(name_of(cell) + ": " + outcome.description);
       return;
@@ -187,14 +195,17 @@ void run_cells(const Request& request, const std::vector<StudyCell>& cells, int 
     const auto result = read_result(cell);
     if (!result) return;  // it was stopped
     ++done;
-    done_steps += static_cast<double>(cell.config.steps);
+    done_steps += steps_of(cell);
     console.info(name_of(cell) + ": return " + short_number(result->mode.values[0]) + " (mode), " +
                  short_number(result->sampled.values[0]) + " (sampled); " + state());
   };
   pool.tick = [&](std::size_t running) {
     console.set_status(state() + ", " + std::to_string(running) + " running");
   };
-  const bool whole = run_processes(open.size(), jobs, pool);
+  const auto teachers = static_cast<std::size_t>(pupils - open.begin());
+  bool whole = run_processes(teachers, jobs, pool);
+  first = teachers;
+  whole = whole && run_processes(open.size() - teachers, jobs, pool);
   console.set_status("");
   if (done == open.size()) return;
   const std::string so_far =

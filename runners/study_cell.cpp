@@ -24,6 +24,19 @@ fs::path result_file(const fs::path& folder) {
   return folder / "result.json";
 }
 
+/// The mean return of the cell's teacher; NaN where it has none. Throws Error where the teacher is
+/// not done.
+double teacher_return(const StudyCell& cell, const char* acting) {
+  if (cell.teacher.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const fs::path file = result_file(cell.teacher);
+  if (!fs::exists(file)) throw Error("the teacher has no result at " + file.string());
+  try {
+    return Json::parse(read_text_file(file)).at(acting).at("measures").at("return").get<double>();
+  } catch (const Json::exception& error) {
+    throw Error(file.string() + " is not a result of this study (" + error.what() + ")");
+  }
+}
+
 CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool deterministic) {
   ThreadPool pool(1);
   const auto episodes = evaluate(cell.config.env, *run.policy,
@@ -35,9 +48,10 @@ CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool 
                                  pool);
   const ActionStatistics actions = action_statistics(run.policy->distribution(), episodes);
   const EnvSpec spec = cell.config.env.make()->spec();
+  const double of_teacher = teacher_return(cell, deterministic ? "mode" : "sampled");
   CellEvaluation result;
   for (const StudyMeasure& measure : cell.measures) {
-    result.values.push_back(measure.of({episodes, spec, actions}));
+    result.values.push_back(measure.of({episodes, spec, actions, of_teacher}));
   }
   for (const EvaluatedEpisode& episode : episodes) {
     result.returns.push_back(episode.episode_return);
@@ -80,6 +94,7 @@ void require_same_run(const StudyCell& cell) {
 }  // namespace
 
 bool run_cell(const StudyCell& cell) {
+  teacher_return(cell, "mode");  // or say that there is none
   const bool begun = fs::exists(run_folder::config(cell.folder));
   if (begun) {
     require_same_run(cell);

@@ -27,7 +27,7 @@ struct CellResult {
 
 /// Trains the cell, or resumes its training, evaluates it both ways and writes its result. False
 /// where a signal ended the training early, after its checkpoint. Throws Error where the folder
-/// holds a run of another configuration.
+/// holds a run of another configuration, or the cell's teacher is not done.
 bool run_cell(const StudyCell& cell);
 
 /// The cell's result, if it is done. Throws Error that names the file where it cannot be read or

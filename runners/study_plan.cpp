@@ -36,12 +36,19 @@ std::vector<StudyCell> plan_experiment(const StudyExperiment& experiment,
     assignments.insert(assignments.end(), options.set.begin(), options.set.end());
 
     StudyCell cell;
+    const auto folder_of = [&](const std::string& label) {
+      return options.out / folder_name(experiment.name) / folder_name(label);
+    };
+    if (!condition.teacher.empty()) {
+      cell.teacher = folder_of(condition.teacher);
+      append(assignments, {{"imitation.teacher", cell.teacher.string()}}, origin);
+    }
     cell.experiment = experiment.name;
     cell.condition = condition.label();
     cell.episodes = experiment.episodes;
     cell.measures = measures_of(experiment);
     cell.config = resolve_config({}, assignments);
-    cell.folder = options.out / folder_name(experiment.name) / folder_name(condition.label());
+    cell.folder = folder_of(condition.label());
     first_seeds.push_back(std::move(cell));
   }
 
@@ -52,7 +59,11 @@ std::vector<StudyCell> plan_experiment(const StudyExperiment& experiment,
     for (const StudyCell& each : first_seeds) {
       StudyCell& cell = cells.emplace_back(each);
       cell.seed = cell.config.seed = seed;
-      cell.folder /= "seed-" + std::to_string(seed);
+      const std::string name = "seed-" + std::to_string(seed);
+      cell.folder /= name;
+      if (cell.teacher.empty()) continue;
+      cell.teacher /= name;
+      cell.config.imitation.teacher = cell.teacher.string();
     }
   }
   return cells;

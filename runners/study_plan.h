@@ -30,6 +30,9 @@ struct StudyCondition {
   std::string variant;  ///< what is compared, such as "gaussian": a curve in every panel
   std::string setting;  ///< under what it is compared, such as "c=0": a panel; may be empty
   Settings settings = {};
+  /// Of one that imitates: the label of the condition of its experiment whose run of the same seed
+  /// is its teacher, and which has no teacher itself.
+  std::string teacher = {};
 
   /// Its name in tables, folders and claims: "gaussian, c=0".
   std::string label() const { return setting.empty() ? variant : variant + ", " + setting; }
@@ -52,6 +55,7 @@ struct MeasuredEpisodes {
   std::span<const EvaluatedEpisode> episodes;  ///< with their observations and actions
   const EnvSpec& spec;                         ///< of the environment that they are of
   const ActionStatistics& actions;             ///< of the episodes together
+  double teacher_return;                       ///< the teacher's mean, same way to act; or NaN
 };
 
 struct StudyMeasure {
@@ -97,7 +101,8 @@ struct StudyCell {
   std::int64_t episodes = 0;
   RunConfig config;
   std::vector<StudyMeasure> measures;
-  std::filesystem::path folder;  ///< OUT/<experiment>/<condition>/seed-<seed>, a run folder
+  std::filesystem::path folder;   ///< OUT/<experiment>/<condition>/seed-<seed>, a run folder
+  std::filesystem::path teacher;  ///< the folder of the cell that must be done before; may be empty
 };
 
 /// The cells of the study in the order in which they run: seed by seed, so that what is there of an

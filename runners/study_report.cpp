@@ -88,6 +88,7 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
       if (!result) continue;
       found.seeds.push_back(cell.seed);
       results.push_back(std::move(*result));
+      if (!cell.config.interacts()) continue;  // no return while it learns
       curves.push_back(read_metric(run_folder::metrics_csv(cell.folder), "return_mean_100"));
     }
     if (results.empty()) continue;
@@ -99,7 +100,7 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
     }
     found.mode = report_acting(condition.variant, mode);
     found.sampled = report_acting(condition.variant, sampled);
-    found.learning = average_curve(condition.variant, curves);
+    if (!curves.empty()) found.learning = average_curve(condition.variant, curves);
     report.conditions.push_back(std::move(found));
   }
   for (const StudyClaim& claim : experiment.claims) {

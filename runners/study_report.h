@@ -39,7 +39,7 @@ struct ConditionReport {
   std::vector<std::int64_t> seeds;
   ActingReport mode;
   ActingReport sampled;
-  Curve learning;  ///< training return over environment steps
+  Curve learning;  ///< training return over environment steps; without points where it imitates
 };
 
 enum class Verdict {

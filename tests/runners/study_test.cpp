@@ -108,7 +108,15 @@ TEST_CASE("Every study's configurations are valid, its folders distinct, its cla
     }
     for (const StudyExperiment& experiment : study.experiments) {
       std::set<std::string> labels;
-      for (const auto& condition : experiment.conditions) labels.insert(condition.label());
+      std::set<std::string> teachers = {""};
+      for (const auto& condition : experiment.conditions) {
+        labels.insert(condition.label());
+        if (condition.teacher.empty()) teachers.insert(condition.label());
+      }
+      for (const auto& condition : experiment.conditions) {
+        INFO(condition.label());
+        CHECK(teachers.contains(condition.teacher));
+      }
       for (const StudyClaim& claim : experiment.claims) {
         INFO(claim.statement);
         CHECK(labels.contains(claim.a));
@@ -166,6 +174,53 @@ TEST_CASE("A cell trains, is evaluated both ways, and is then done") {
             read_result(cell);
           }).find((cell.folder / "result.json").string() + " is not a result") == 0);
   }
+}
+
+// A teacher and a student of it, whose own measure is the teacher's return.
+Study teaching_study() {
+  Study study = tiny_study();
+  study.experiments.pop_back();
+  StudyExperiment& experiment = study.experiments[0];
+  experiment.settings = {{"env", "Pendulum-v1"}, {"steps", "1600"}, {"network.hidden", "[8]"}};
+  experiment.conditions = {
+      {"student", "", {{"algo", "imitation"}, {"imitation.episodes", "2"}}, "teacher"},
+      {"teacher", "", {{"policy", "gaussian"}}}};
+  experiment.quick = {};
+  experiment.measures = {{"of_teacher", "of teacher", "the teacher's return",
+                          [](const MeasuredEpisodes& e) { return e.teacher_return; }}};
+  return study;
+}
+
+TEST_CASE("A cell that imitates learns from its teacher's cell of the same seed") {
+  const TestFolder folder;
+  const auto cells = plan_study(teaching_study(), options_in(folder.path()));
+  REQUIRE(cells.size() == 6);
+  const StudyCell& student = cells[2];
+  const StudyCell& teacher = cells[3];
+  CHECK(teacher.teacher.empty());
+  CHECK(student.teacher == teacher.folder);
+  CHECK(student.config.imitation.teacher == teacher.folder.string());
+  CHECK(student.teacher.filename() == "seed-2");
+
+  CHECK(message_of<Error>([&] { run_cell(student); }) ==
+        "the teacher has no result at " + (teacher.folder / "result.json").string());
+  CHECK(!std::filesystem::exists(student.folder));
+  REQUIRE(run_cell(teacher));
+  REQUIRE(run_cell(student));
+  const auto of_teacher = read_result(teacher);
+  const auto of_student = read_result(student);
+  const std::size_t own = teacher.measures.size() - 1;
+  CHECK(of_student->mode.values[own] == of_teacher->mode.values[0]);
+  CHECK(of_student->sampled.values[own] == of_teacher->sampled.values[0]);
+  CHECK(std::isnan(of_teacher->mode.values[own]));
+
+  // The report draws the learning curve of the one that had a return while it learned.
+  const StudyReport report =
+      report_study(teaching_study(), options_in(folder.path()), {student, teacher});
+  REQUIRE(report.experiments[0].conditions.size() == 2);
+  CHECK(report.experiments[0].conditions[0].learning.x.empty());
+  CHECK(!report.experiments[0].conditions[1].learning.x.empty());
+  CHECK(to_html(report).find("<svg") != std::string::npos);
 }
 
 TEST_CASE("Values of seeds are summed up as by hand") {
@@ -268,7 +323,7 @@ TEST_CASE("The time ratio of the double integrator is that of the minimum times 
   episodes[1].observations = {1, 1, 9, 9};
   EnvSpec spec;
   spec.control_step = 0.05;
-  CHECK(experiment->measures[0].of({episodes, spec, ActionStatistics()}) ==
+  CHECK(experiment->measures[0].of({episodes, spec, ActionStatistics(), 0.0}) ==
         Approx((2.2 + 3.5) / 5.449490));
 }
 

@@ -168,7 +168,8 @@ Study bang_bang_study() {
           "bang-bang control with Bernoulli policies against Gaussian ones",
           "Seyde et al., Is Bang-Bang Control All You Need? Solving Continuous Control with "
           "Bernoulli Policies, NeurIPS 2021",
-          {equal_return(), minimum_time_control(), learners_and_heads(), disturbances()}};
+          {equal_return(), minimum_time_control(), learners_and_heads(), distillation(),
+           disturbances()}};
 }
 
 }  // namespace costate

@@ -7,5 +7,7 @@ namespace costate {
 
 /// Every head under every learner, over tasks of four families.
 StudyExperiment learners_and_heads();
+/// Students of several heads that imitate one teacher.
+StudyExperiment distillation();
 
 }  // namespace costate
