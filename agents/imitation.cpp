@@ -49,7 +49,7 @@ void ImitationConfig::describe(Options& options) {
   options.add("imitation.slices", slices, Range::between(1, 64),
               "pieces of a minibatch that threads can work on; changes rounding, threads do not");
   options.add("imitation.learning_rate", learning_rate, Range::above(0), "of the optimiser");
-  options.add("imitation.anneal", anneal, "whether the learning rate falls linearly to 0");
+  schedule.describe(options, "imitation.", /*measures_kl=*/false);
   optimizer.describe(options, "imitation.optimizer.");
   options.add("imitation.max_gradient_norm", max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
@@ -200,6 +200,7 @@ Imitation::Imitation(const ImitationConfig& config, bool normalize_observations,
       parameters_(policy.parameter_count()),
       optimizer_(config.optimizer, policy.parameter_count(),
                  static_cast<int>(std::min(config.slices, config.minibatch))),
+      learning_rate_(config.schedule),
       best_loss_(std::numeric_limits<double>::infinity()) {
   std::ranges::copy(policy.initial_parameters(stream_key(seed, Stream::kInitialParameters)),
                     parameters_.begin());
@@ -255,12 +256,6 @@ void Imitation::shuffle() {
   std::ranges::sort(rows_);
   permute(rows_, RandomStream(stream_key(seed_, Stream::kDemonstrations,
                                          kFirstEpoch + static_cast<std::uint64_t>(epoch_))));
-}
-
-double Imitation::learning_rate() const {
-  if (!config_.anneal) return config_.learning_rate;
-  return config_.learning_rate *
-         (1.0 - static_cast<double>(steps_) / static_cast<double>(total_steps_));
 }
 
 void Imitation::run(Slice& s, std::span<const std::int64_t> rows) {

@@ -19,6 +19,7 @@
 
 #include "agents/demonstrations.h"
 #include "agents/learner.h"
+#include "agents/learning_rate.h"
 #include "agents/sliced_optimizer.h"
 #include "envs/normalizer.h"
 #include "envs/options.h"
@@ -42,7 +43,7 @@ struct ImitationConfig {
   std::int64_t minibatch = 256;
   std::int64_t slices = 2;
   double learning_rate = 1e-3;
-  bool anneal = true;
+  ScheduleConfig schedule{.kind = "linear"};
   OptimizerConfig optimizer;
   double max_gradient_norm = 0.0;
   std::int64_t report_steps = 20000;
@@ -116,7 +117,10 @@ class Imitation final : public Learner {
   /// Cuts off the held-out episodes and takes the normaliser's statistics from the others.
   void prepare();
   void shuffle();
-  double learning_rate() const;
+  double learning_rate() const {
+    return learning_rate_.at(config_.learning_rate,
+                             static_cast<double>(steps_) / static_cast<double>(total_steps_));
+  }
   /// The rows' observations, normalised, their actions, and the policy's outputs on them.
   void run(Slice& slice, std::span<const std::int64_t> rows);
   /// The mean loss over the held-out rows; NaN where there are none.
@@ -137,6 +141,7 @@ class Imitation final : public Learner {
 
   AlignedFloats parameters_;
   SlicedOptimizer optimizer_;
+  LearningRate learning_rate_;
   std::vector<std::unique_ptr<Slice>> slices_;
 
   std::int64_t steps_ = 0;
