@@ -50,7 +50,7 @@ void ImitationConfig::describe(Options& options) {
               "pieces of a minibatch that threads can work on; changes rounding, threads do not");
   options.add("imitation.learning_rate", learning_rate, Range::above(0), "of the optimiser");
   schedule.describe(options, "imitation.", /*measures_kl=*/false);
-  optimizer.describe(options, "imitation.optimizer.");
+  optimizer.describe(options, "imitation.optimizer.", /*searches=*/true);
   options.add("imitation.max_gradient_norm", max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
   options.add("imitation.report_steps", report_steps, Range::at_least(1),
@@ -284,25 +284,36 @@ const MetricValues& Imitation::update() {
   const auto p = static_cast<std::size_t>(policy_.distribution().parameter_size());
   const auto pieces = static_cast<std::int64_t>(slices_.size());
   const std::int64_t size = (count + pieces - 1) / pieces;
-  pool_.parallel_for(static_cast<int>(pieces), [&](int i) {
+  const auto run_slice = [&](int i, bool gradient) {
     Slice& s = *slices_[static_cast<std::size_t>(i)];
     const auto gradients = optimizer_.gradient(i);
-    std::ranges::fill(gradients, 0.0f);
+    if (gradient) std::ranges::fill(gradients, 0.0f);
     s.sum = 0.0;
     const std::int64_t begin = std::min(i * size, count);
     const auto n = static_cast<std::size_t>(std::min(begin + size, count) - begin);
     if (n == 0) return;
     run(s, std::span(rows_).subspan(static_cast<std::size_t>(position_ + begin), n));
+    const auto distribution = std::span(s.distribution).first(n * p);
+    const auto actions = std::span(s.actions).first(n * a);
+    if (!gradient) {
+      s.sum = s.loss.value(distribution, actions);
+      return;
+    }
     const auto d_distribution = std::span(s.d_distribution).first(n * p);
     std::ranges::fill(d_distribution, 0.0f);
-    s.sum = s.loss.add_gradient(std::span(s.distribution).first(n * p),
-                                std::span(s.actions).first(n * a), 1.0f / static_cast<float>(count),
+    s.sum = s.loss.add_gradient(distribution, actions, 1.0f / static_cast<float>(count),
                                 d_distribution);
     policy_.backward(parameters_, s.observations.data(), static_cast<int>(n), d_distribution.data(),
                      nullptr, gradients, *s.workspace);
-  });
-  for (const auto& slice : slices_) loss_ += slice->sum;
-  const double norm = optimizer_.step(parameters_, rate, config_.max_gradient_norm, pool_);
+  };
+  const double norm =
+      optimizer_.step(parameters_, rate, config_.max_gradient_norm, pool_, [&](bool gradient) {
+        pool_.parallel_for(static_cast<int>(pieces), [&](int i) { run_slice(i, gradient); });
+        double sum = 0.0;
+        for (const auto& slice : slices_) sum += slice->sum;
+        if (gradient) loss_ += sum;
+        return sum / static_cast<double>(count);
+      });
   if (!std::isfinite(norm)) {
     throw Error("imitation: the gradient at step " + std::to_string(steps_) +
                 " is not finite; a smaller imitation.learning_rate may help");

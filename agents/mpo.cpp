@@ -8,7 +8,7 @@
 namespace costate {
 
 void MpoConfig::describe(Options& options) {
-  OffPolicyConfig::describe(options, "mpo.");
+  OffPolicyConfig::describe(options, "mpo.", /*searches=*/true);
   options.add("mpo.samples", samples, Range::between(1, 4096),
               "actions drawn in each state; where all actions are no more, each is taken once");
   options.add("mpo.target_period", target_period, Range::between(1, 1e6),
@@ -105,13 +105,10 @@ void Mpo::next_values(Slice& s) {
   }
 }
 
-void Mpo::policy_slice(Slice& s) {
+void Mpo::weigh_slice(Slice& s) {
   Scratch& scratch = scratch_[static_cast<std::size_t>(s.index)];
   const auto n = static_cast<std::size_t>(s.n);
-  const auto p = static_cast<std::size_t>(distribution_.parameter_size());
-  const float share = 1.0f / static_cast<float>(batch());
   consider(s, scratch);
-
   scratch.log_partition = 0.0;
   scratch.weighted_value = 0.0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -125,10 +122,21 @@ void Mpo::policy_slice(Slice& s) {
     }
   }
   s.sums.policy_q = scratch.weighted_value;
+}
 
-  begin_policy(s);
-  distribution_.entropy(s.distribution, s.per_dimension);
-  for (const float entropy : s.per_dimension) s.sums.entropy += entropy;
+void Mpo::policy_slice(Slice& s, bool gradient) {
+  Scratch& scratch = scratch_[static_cast<std::size_t>(s.index)];
+  const auto n = static_cast<std::size_t>(s.n);
+  const auto p = static_cast<std::size_t>(distribution_.parameter_size());
+  const float share = 1.0f / static_cast<float>(batch());
+  if (gradient) {
+    begin_policy(s);
+    distribution_.entropy(s.distribution, s.per_dimension);
+    for (const float entropy : s.per_dimension) s.sums.entropy += entropy;
+  } else {
+    policy_.policy(parameters_, s.observations.data(), s.n, s.distribution.data(), *s.actor);
+  }
+  s.loss = 0.0;
   for (std::size_t k = 0; k < parts_.size(); ++k) {
     const Part& part = parts_[k];
     scratch.mixed = scratch.target;
@@ -137,19 +145,34 @@ void Mpo::policy_slice(Slice& s) {
                   part.count,
                   scratch.mixed.begin() + static_cast<std::ptrdiff_t>(i * p + part.first));
     }
+    const auto actions = [&](std::size_t j) {
+      return std::span(scratch.raw_actions).subspan(j * s.raw_actions.size(), s.raw_actions.size());
+    };
+    distribution_.kl(scratch.target, scratch.mixed, s.per_dimension);
+    double divergence = 0.0;
+    for (const float kl : s.per_dimension) divergence += static_cast<double>(kl);
+    const double weight = duals_[1 + k].value();
+    if (policy_optimizer_.searches()) {
+      s.loss += weight * divergence;
+      for (std::size_t j = 0; j < count_; ++j) {
+        distribution_.log_prob(scratch.mixed, actions(j), s.per_dimension);
+        distribution_.joint(s.per_dimension, s.log_probs);
+        for (std::size_t i = 0; i < n; ++i) {
+          s.loss -= static_cast<double>(scratch.log_ref[i * count_ + j]) *
+                    static_cast<double>(s.log_probs[i]);
+        }
+      }
+    }
+    if (!gradient) continue;
+    scratch.divergence[k] = divergence;
     std::ranges::fill(scratch.d_mixed, 0.0f);
     for (std::size_t j = 0; j < count_; ++j) {
       for (std::size_t i = 0; i < n; ++i) {
         s.weights[i] = -share * scratch.log_ref[i * count_ + j];
       }
-      const auto actions =
-          std::span(scratch.raw_actions).subspan(j * s.raw_actions.size(), s.raw_actions.size());
-      distribution_.log_prob_gradient(scratch.mixed, actions, s.weights, scratch.d_mixed);
+      distribution_.log_prob_gradient(scratch.mixed, actions(j), s.weights, scratch.d_mixed);
     }
-    distribution_.kl(scratch.target, scratch.mixed, s.per_dimension);
-    scratch.divergence[k] = 0.0;
-    for (const float kl : s.per_dimension) scratch.divergence[k] += static_cast<double>(kl);
-    std::ranges::fill(s.weights, share * static_cast<float>(duals_[1 + k].value()));
+    std::ranges::fill(s.weights, share * static_cast<float>(weight));
     distribution_.kl_gradient(scratch.target, scratch.mixed, s.weights, {}, scratch.d_mixed);
     for (std::size_t i = 0; i < n; ++i) {
       std::copy_n(scratch.d_mixed.begin() + static_cast<std::ptrdiff_t>(i * p + part.first),
@@ -157,12 +180,15 @@ void Mpo::policy_slice(Slice& s) {
                   s.d_distribution.begin() + static_cast<std::ptrdiff_t>(i * p + part.first));
     }
   }
-  end_policy(s, config_.entropy_coefficient);
+  if (policy_optimizer_.searches()) s.loss += regularizer_loss(s, config_.entropy_coefficient);
+  if (gradient) end_policy(s, config_.entropy_coefficient);
 }
 
 void Mpo::improve_policy() {
-  for_slices([this](Slice& slice) { policy_slice(slice); });
-  step_policy();
+  step_policy([this](Slice& slice, bool gradient) {
+    if (gradient) weigh_slice(slice);
+    policy_slice(slice, gradient);
+  });
   step_duals();
   if (updates() % config_.target_period != 0) return;
   target_policy_ = parameters_;

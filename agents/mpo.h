@@ -73,7 +73,10 @@ class Mpo final : public OffPolicy {
   void next_values(Slice& slice) override;
   void improve_policy() override;
   void measure(MetricValues& metrics) override;
-  void policy_slice(Slice& slice);
+  /// The E-step: weighs the actions that it considers.
+  void weigh_slice(Slice& slice);
+  /// The M-step's loss, where anyone asks for it, and its gradient, where wanted.
+  void policy_slice(Slice& slice, bool gradient);
   /// Draws or enumerates the M actions of the slice's observations and values them.
   void consider(Slice& slice, Scratch& scratch);
   void step_duals();

@@ -10,7 +10,7 @@
 
 namespace costate {
 
-void OffPolicyConfig::describe(Options& options, const std::string& prefix) {
+void OffPolicyConfig::describe(Options& options, const std::string& prefix, bool searches) {
   const auto key = [&](const char* name) { return prefix + name; };
   options.add(key("buffer"), buffer, Range::between(16, 1e9), "steps that the replay buffer holds");
   options.add(key("learning_starts"), learning_starts, Range::at_least(1),
@@ -30,7 +30,7 @@ void OffPolicyConfig::describe(Options& options, const std::string& prefix) {
   options.add(key("critic_learning_rate"), critic_learning_rate, Range::above(0), "of the critics");
   schedule.describe(options, prefix, /*measures_kl=*/false);
   kl.describe(options, prefix);
-  optimizer.describe(options, prefix + "optimizer.");
+  optimizer.describe(options, prefix + "optimizer.", searches);
   options.add(key("max_gradient_norm"), max_gradient_norm, Range::at_least(0),
               "gradients are scaled down to this norm; 0: not");
   options.add(key("priority.enabled"), priority.enabled,
@@ -202,6 +202,10 @@ const MetricValues& OffPolicy::update() {
     metrics_.emplace_back("saturation", s.saturation.executed / s.saturation.values);
     metrics_.emplace_back("mode_saturation", s.saturation.mode / s.saturation.values);
   }
+  if (policy_optimizer_.searches()) {
+    metrics_.emplace_back("critic_step_size", critic_optimizer_.step_size());
+    metrics_.emplace_back("step_size", policy_optimizer_.step_size());
+  }
   measure(metrics_);
   sums_ = Sums{};
   return metrics_;
@@ -209,11 +213,15 @@ const MetricValues& OffPolicy::update() {
 
 void OffPolicy::step() {
   replay_.draw(draw_stream_, slots_, weights_);
-  for_slices([this](Slice& slice) { critic_slice(slice); });
-  sums_.critic_norm +=
-      check(critic_optimizer_.step(critic_parameters_, learning_rate(config_.critic_learning_rate),
-                                   config_.max_gradient_norm, pool_),
-            "critic_learning_rate");
+  const double norm =
+      critic_optimizer_.step(critic_parameters_, learning_rate(config_.critic_learning_rate),
+                             config_.max_gradient_norm, pool_, [this](bool gradient) {
+                               return mean_loss([&](Slice& slice) {
+                                 if (gradient) target_slice(slice);
+                                 critic_slice(slice, gradient);
+                               });
+                             });
+  sums_.critic_norm += check(norm, "critic_learning_rate");
   sums_.critic_steps += 1.0;
   replay_.set_priorities(slots_, errors_);
   ++updates_;
@@ -221,11 +229,8 @@ void OffPolicy::step() {
   for (const auto& slice : slices_) sums_.add(slice->sums);
 }
 
-void OffPolicy::step_policy() {
-  sums_.policy_norm +=
-      check(policy_optimizer_.step(parameters_, learning_rate(config_.learning_rate),
-                                   config_.max_gradient_norm, pool_),
-            "learning_rate");
+void OffPolicy::finish_policy_step(double norm) {
+  sums_.policy_norm += check(norm, "learning_rate");
   sums_.policy_steps += 1.0;
   double divergence = 0.0;
   for (const auto& slice : slices_) divergence += slice->sums.reference_kl;
@@ -248,6 +253,19 @@ void OffPolicy::begin_policy(Slice& s) {
   }
   policy_.policy(parameters_, s.observations.data(), s.n, s.distribution.data(), *s.actor);
   std::ranges::fill(s.d_distribution, 0.0f);
+}
+
+double OffPolicy::regularizer_loss(Slice& s, double entropy) {
+  double loss = 0.0;
+  if (entropy > 0.0) {
+    distribution_.entropy(s.distribution, s.per_dimension);
+    for (const float each : s.per_dimension) loss -= entropy * static_cast<double>(each);
+  }
+  if (regularizers_.has_reference()) {
+    loss += regularizers_.coefficient() *
+            regularizers_.divergence(s.distribution, s.reference, s.regularizers);
+  }
+  return loss;
 }
 
 void OffPolicy::end_policy(Slice& s, double entropy) {
@@ -300,7 +318,7 @@ void OffPolicy::least(Slice& s, std::span<const float> parameters) {
   }
 }
 
-void OffPolicy::critic_slice(Slice& s) {
+void OffPolicy::target_slice(Slice& s) {
   const auto o = static_cast<std::size_t>(policy_.observation_size());
   const auto a = static_cast<std::size_t>(distribution_.action_size());
   const auto n = static_cast<std::size_t>(s.n);
@@ -324,25 +342,37 @@ void OffPolicy::critic_slice(Slice& s) {
                       s.executed.begin() + static_cast<std::ptrdiff_t>(i * a));
   }
   encode(s, s.observations);
-  const auto gradient = critic_optimizer_.gradient(s.index);
-  std::ranges::fill(gradient, 0.0f);
+}
+
+void OffPolicy::critic_slice(Slice& s, bool gradient) {
+  const auto n = static_cast<std::size_t>(s.n);
+  const auto first = static_cast<std::size_t>(s.first);
+  const auto gradients = critic_optimizer_.gradient(s.index);
   const float share = 1.0f / static_cast<float>(config_.batch);
   const auto errors = std::span(errors_).subspan(first, n);
-  std::ranges::fill(errors, 0.0f);
+  s.loss = 0.0;
+  if (gradient) {
+    std::ranges::fill(gradients, 0.0f);
+    std::ranges::fill(errors, 0.0f);
+  }
   for (int k = 0; k < critic_.count(); ++k) {
     const auto q = s.q_of(k);
     critic_.forward(critic_parameters_, k, s.inputs.data(), s.n, q.data(), s.critics);
     for (std::size_t i = 0; i < n; ++i) {
       const float error = q[i] - s.targets[i];
+      const double loss = 0.5 * static_cast<double>(error) * static_cast<double>(error);
+      s.loss += static_cast<double>(weights_[first + i]) * loss;
+      if (!gradient) continue;
       s.dq[i] = share * weights_[first + i] * error;
       errors[i] += std::abs(error) / static_cast<float>(critic_.count());
-      s.sums.critic_loss += 0.5 * static_cast<double>(error) * static_cast<double>(error);
+      s.sums.critic_loss += loss;
       if (k == 0) s.sums.q += q[i];
     }
-    critic_.backward(critic_parameters_, k, s.inputs.data(), s.dq.data(), s.n, gradient, nullptr,
+    if (!gradient) continue;
+    critic_.backward(critic_parameters_, k, s.inputs.data(), s.dq.data(), s.n, gradients, nullptr,
                      s.critics);
   }
-  s.sums.critic_rows = static_cast<double>(n);
+  if (gradient) s.sums.critic_rows = static_cast<double>(n);
 }
 
 namespace {

@@ -47,8 +47,8 @@ struct OffPolicyConfig {
   PriorityConfig priority;
   std::int64_t report_steps = 1000;
 
-  /// Keys `<prefix>buffer`, ….
-  void describe(Options& options, const std::string& prefix);
+  /// Keys `<prefix>buffer`, …. `searches` as for OptimizerConfig.
+  void describe(Options& options, const std::string& prefix, bool searches);
 };
 
 class OffPolicy : public Learner {
@@ -118,6 +118,7 @@ class OffPolicy : public Learner {
     std::vector<float> log_probs;
     std::vector<float> values;
     std::vector<float> weights;
+    double loss = 0.0;  // a sum over rows
     Sums sums;
   };
 
@@ -150,8 +151,16 @@ class OffPolicy : public Learner {
   /// … and back, once the loss has been added there: adds the regularisers, with an entropy bonus
   /// of weight `entropy`, and leaves the gradient in the slice's.
   void end_policy(Slice& slice, double entropy);
-  /// The gradient step of the policy, from what the slices have added up.
-  void step_policy();
+  /// −β·H + c·KL of the slice's present distribution, summed over rows.
+  double regularizer_loss(Slice& slice, double entropy);
+  /// The gradient step of the policy on the mean of what `work(slice, gradient)` leaves in each
+  /// slice's loss and, where `gradient`, by begin_policy and end_policy; as SlicedOptimizer::step.
+  template <class Work>
+  void step_policy(const Work& work) {
+    finish_policy_step(policy_optimizer_.step(
+        parameters_, learning_rate(config_.learning_rate), config_.max_gradient_norm, pool_,
+        [&](bool gradient) { return mean_loss([&](Slice& slice) { work(slice, gradient); }); }));
+  }
   /// Calls work(slice) for every slice, on the pool.
   template <class Work>
   void for_slices(const Work& work) {
@@ -160,6 +169,14 @@ class OffPolicy : public Learner {
   }
   /// What the rule makes of an initial rate at the present step.
   double learning_rate(double initial) const;
+  /// Calls work(slice) for every slice and returns the mean over the batch of their losses.
+  template <class Work>
+  double mean_loss(const Work& work) {
+    for_slices(work);
+    double sum = 0.0;
+    for (const auto& slice : slices_) sum += slice->loss;
+    return sum / static_cast<double>(config_.batch);
+  }
   std::int64_t batch() const { return config_.batch; }
   const std::vector<std::unique_ptr<Slice>>& slices() const { return slices_; }
 
@@ -175,7 +192,11 @@ class OffPolicy : public Learner {
  private:
   /// One gradient step of the critics, then improve_policy().
   void step();
-  void critic_slice(Slice& slice);
+  /// The n-step targets of the slice's rows.
+  void target_slice(Slice& slice);
+  /// The critics' loss and, where wanted, its gradient.
+  void critic_slice(Slice& slice, bool gradient);
+  void finish_policy_step(double norm);
   double check(double norm, const char* key) const;
 
   OffPolicyConfig config_;

@@ -35,7 +35,7 @@ void PpoConfig::describe(Options& options) {
               "gradients are scaled down to this norm; 0: not");
   options.add("ppo.learning_rate", learning_rate, Range::above(0), "of the optimiser");
   schedule.describe(options, "ppo.", /*measures_kl=*/true);
-  optimizer.describe(options, "ppo.optimizer.");
+  optimizer.describe(options, "ppo.optimizer.", /*searches=*/true);
   options.add("ppo.target_kl", target_kl, Range::at_least(0),
               "an update ends once KL(old || new) passes 1.5 times this; 0: never");
   options.add("ppo.normalize_advantages", normalize_advantages,
@@ -287,6 +287,7 @@ void Ppo::learn(ThreadPool& pool) {
   measure("gradient_norm", all.gradient_norm / all.steps);
   measure("epochs", static_cast<double>(epochs));
   measure("learning_rate", learning_rate);
+  if (optimizer_.searches()) measure("step_size", optimizer_.step_size());
   learning_rate_.update_kl(all.kl / all.rows);
 }
 
@@ -306,15 +307,24 @@ Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, Thread
 
   const int pieces = static_cast<int>(slices_.size());
   const int size = (count + pieces - 1) / pieces;
-  pool.parallel_for(pieces, [&](int i) {
-    const int begin = std::min(i * size, count);
-    const int end = std::min(begin + size, count);
-    run_slice(i, rows.subspan(begin, static_cast<std::size_t>(end - begin)), count);
-  });
-
-  Sums sums;
-  for (const auto& slice : slices_) sums.add(slice->sums);
-  sums.gradient_norm = optimizer_.step(parameters_, learning_rate, config_.max_gradient_norm, pool);
+  Sums sums;  // before the step
+  const auto loss = [&](bool gradient) {
+    pool.parallel_for(pieces, [&](int i) {
+      const int begin = std::min(i * size, count);
+      const int end = std::min(begin + size, count);
+      run_slice(i, rows.subspan(begin, static_cast<std::size_t>(end - begin)), count, gradient);
+    });
+    Sums here;
+    for (const auto& slice : slices_) here.add(slice->sums);
+    if (gradient) sums = here;
+    return (here.policy_loss + config_.value_coefficient * here.value_loss -
+            config_.entropy_coefficient * here.entropy +
+            regularizers_.coefficient() * here.reference_kl) /
+           here.rows;
+  };
+  const double norm =
+      optimizer_.step(parameters_, learning_rate, config_.max_gradient_norm, pool, loss);
+  sums.gradient_norm = norm;
   if (!std::isfinite(sums.gradient_norm)) {
     throw Error("ppo: the gradient at step " + std::to_string(steps_) +
                 " is not finite; a smaller ppo.learning_rate may help");
@@ -324,7 +334,7 @@ Ppo::Sums Ppo::step_minibatch(int first, int count, double learning_rate, Thread
   return sums;
 }
 
-void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
+void Ppo::run_slice(int index, std::span<const int> rows, int minibatch, bool gradient) {
   Slice& s = *slices_[static_cast<std::size_t>(index)];
   const std::span<float> gradients = optimizer_.gradient(index);
   const RolloutBuffer& buffer = rollout_;
@@ -335,7 +345,7 @@ void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
   const auto n = rows.size();
   s.sums = Sums{};
   s.sums.rows = static_cast<double>(n);
-  std::ranges::fill(gradients, 0.0f);
+  if (gradient) std::ranges::fill(gradients, 0.0f);
   if (n == 0) return;
 
   const auto gather = [&](const std::vector<float>& from, int width, std::vector<float>& to) {
@@ -399,13 +409,14 @@ void Ppo::run_slice(int index, std::span<const int> rows, int minibatch) {
     s.d_values[i] = static_cast<float>(config_.value_coefficient) * share * slope *
                     (linear ? std::copysign(1.0f, error) : error);
   }
-  distribution.log_prob_gradient(parameters, actions, weights, d_distribution);
   std::span<const float> reference;
   if (regularizers_.has_reference()) {
     gather(reference_, p, s.reference);
     reference = first(s.reference, p);
     s.sums.reference_kl = regularizers_.divergence(parameters, reference, s.regularizers);
   }
+  if (!gradient) return;
+  distribution.log_prob_gradient(parameters, actions, weights, d_distribution);
   regularizers_.add_gradient(parameters, reference, config_.entropy_coefficient, share,
                              s.regularizers, d_distribution);
   policy_.backward(parameters_, s.observations.data(), static_cast<int>(n), s.d_distribution.data(),

@@ -82,7 +82,8 @@ class Ppo final : public Learner {
   void learn(ThreadPool& pool);
   /// One gradient step on the rows indices_[first, first + count). Returns its measurements.
   Sums step_minibatch(int first, int count, double learning_rate, ThreadPool& pool);
-  void run_slice(int index, std::span<const int> rows, int minibatch);
+  /// The rows' losses into the slice's sums and, where wanted, their gradient into the optimiser's.
+  void run_slice(int index, std::span<const int> rows, int minibatch, bool gradient);
 
   PpoConfig config_;
   bool overlap_;

@@ -10,7 +10,8 @@
 namespace costate {
 
 void SacConfig::describe(Options& options) {
-  OffPolicyConfig::describe(options, "sac.");
+  // Its actor's loss is a sample, which differs each time that it is evaluated.
+  OffPolicyConfig::describe(options, "sac.", /*searches=*/false);
   options.add("sac.policy_delay", policy_delay, Range::between(1, 1000),
               "critic updates for each update of actor and temperature");
   options.add("sac.tau", tau, Range::between(0, 1), "how far target critics follow in an update");
@@ -115,8 +116,7 @@ void Sac::next_values(Slice& s) {
 
 void Sac::improve_policy() {
   if (updates() % config_.policy_delay == 0) {
-    for_slices([this](Slice& slice) { policy_slice(slice); });
-    step_policy();
+    step_policy([this](Slice& slice, bool) { policy_slice(slice); });
     if (config_.tune_temperature) {
       double entropy = 0.0;
       for (const auto& slice : slices()) entropy += slice->sums.entropy;

@@ -1,14 +1,24 @@
 #include "backends/dense/optimizer.h"
 
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "backends/dense/kernels.h"
 
 namespace costate {
 
-void OptimizerConfig::describe(Options& options, const std::string& prefix) {
-  options.add(prefix + "kind", kind, {"adam", "adamw", "sgd"},
-              "adam; adamw: with decoupled weight decay; sgd: gradient descent with momentum");
+void OptimizerConfig::describe(Options& options, const std::string& prefix, bool searches) {
+  std::vector<std::string> kinds = {"adam", "adamw", "sgd"};
+  std::string help =
+      "adam; adamw: with decoupled weight decay; sgd: gradient descent with momentum";
+  if (searches) {
+    kinds.emplace_back("armijo");
+    help +=
+        "; armijo: gradient descent by a line search in which the learning rate, such as 1, is the "
+        "longest step";
+  }
+  options.add(prefix + "kind", kind, std::move(kinds), std::move(help));
   options.add(prefix + "beta1", beta1, Range::between(0, 1), "adam: decay of the first moment");
   options.add(prefix + "beta2", beta2, Range::between(0, 1), "adam: decay of the second moment");
   options.add(prefix + "epsilon", epsilon, Range::above(0),
@@ -16,6 +26,15 @@ void OptimizerConfig::describe(Options& options, const std::string& prefix) {
   options.add(prefix + "weight_decay", weight_decay, Range::at_least(0),
               "adamw: fraction of a parameter taken off per step and learning rate");
   options.add(prefix + "momentum", momentum, Range::between(0, 1), "sgd: decay of the velocity");
+  if (!searches) return;
+  options.add(prefix + "armijo.decrease", armijo.decrease, Range::between(0, 1),
+              "armijo: share of the decrease that the slope promises which a step has to reach");
+  options.add(prefix + "armijo.shrink", armijo.shrink, Range::between(0.01, 0.99),
+              "armijo: what a refused step is multiplied by");
+  options.add(prefix + "armijo.growth", armijo.growth, Range::at_least(1),
+              "armijo: what the last step is multiplied by to begin the next search");
+  options.add(prefix + "armijo.trials", armijo.trials, Range::between(1, 10000),
+              "armijo: steps tried before none is taken");
 }
 
 Optimizer::Optimizer(const OptimizerConfig& config, std::size_t parameter_count)

@@ -12,6 +12,16 @@
 
 namespace costate {
 
+/// Gradient descent whose step is found by backtracking until the loss has fallen by `decrease`
+/// times what its slope promises (Armijo 1966). With a loss that can be evaluated again, only:
+/// agents/sliced_optimizer.h.
+struct ArmijoConfig {
+  double decrease = 0.5;
+  double shrink = 0.9;  ///< of a step that was refused
+  double growth = 1.8;  ///< of the last step, for the first try of the next
+  std::int64_t trials = 100;
+};
+
 struct OptimizerConfig {
   std::string kind = "adam";
   double beta1 = 0.9;
@@ -19,11 +29,13 @@ struct OptimizerConfig {
   double epsilon = 1e-5;  ///< added to the root of the bias-corrected second moment
   double weight_decay = 0.01;
   double momentum = 0.0;
+  ArmijoConfig armijo{};
 
-  /// Keys `<prefix>kind`, `<prefix>beta1`, ….
-  void describe(Options& options, const std::string& prefix);
+  /// Keys `<prefix>kind`, `<prefix>beta1`, …. `searches`: whether armijo is among the kinds.
+  void describe(Options& options, const std::string& prefix, bool searches);
 };
 
+/// The kinds but armijo.
 class Optimizer {
  public:
   Optimizer(const OptimizerConfig& config, std::size_t parameter_count);

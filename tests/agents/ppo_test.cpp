@@ -175,11 +175,14 @@ TEST_CASE("a resumed learner goes on with the same bits") {
       table<const char*, bool, const char*, const char*>({{"Pendulum-v1", false, "linear", ""},
                                                           {"Pendulum-v1", true, "kl", "pivot:2"},
                                                           {"Hopper-v5", false, "kl", "fixed"}}));
+  const auto optimizer = GENERATE("adam", "armijo");
   {
     Setup s;
     s.env = env;
     s.runtime.overlap = overlap;
     s.ppo.schedule.kind = schedule;
+    s.ppo.optimizer.kind = optimizer;
+    if (s.ppo.optimizer.kind == "armijo") s.ppo.learning_rate = 0.5;
     if (*reference != 0) s.ppo.kl = {.coefficient = 0.5, .reference = reference, .target = 0.01};
     s.steps = 8 * 50 * 6;
     s.ppo.rollout_steps = 50;
@@ -254,11 +257,14 @@ TEST_CASE("seeds give different runs") {
 // (about 22) and a constant one (about 9) are far from.
 TEST_CASE("PPO learns CartPole") {
   Setup s;
-  s.ppo.objective.kind = GENERATE("clip", "kl");
+  const auto [objective, optimizer] = GENERATE(
+      table<const char*, const char*>({{"clip", "adam"}, {"kl", "adam"}, {"clip", "armijo"}}));
+  s.ppo.objective.kind = objective;
+  s.ppo.optimizer.kind = optimizer;
   if (s.ppo.objective.kind == "kl") s.ppo.kl = {.coefficient = 2.0, .reference = "previous"};
   s.env = "CartPole-v1";
   s.steps = 60000;
-  s.ppo.learning_rate = 1e-3;
+  s.ppo.learning_rate = s.ppo.optimizer.kind == "armijo" ? 2.0 : 1e-3;
   Trainer t(s);
   t.iterate(1000);
   Checkpoint checkpoint;
@@ -266,6 +272,7 @@ TEST_CASE("PPO learns CartPole") {
   const FrozenPolicy policy(s.policy, t.environments.spec(), true, checkpoint);
   double sum = 0.0;
   for (const auto& e : evaluate(s.env, policy, {.episodes = 20}, t.pool)) sum += e.episode_return;
+  INFO("objective " << objective << ", optimizer " << optimizer);
   CHECK(sum / 20.0 >= 400.0);
 }
 
