@@ -82,15 +82,25 @@ void initialise_orthogonal(const MlpShape& shape, std::span<const float> output_
   }
 }
 
-std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind) {
-  if (kind == "torch") return torch_plugin().make_mlp(shape);
-  if (kind != "dense" && kind != "auto") {
+std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind,
+                                  const std::string& precision) {
+  if (kind != "auto" && kind != "dense" && kind != "torch") {
     throw UsageError("network is \"" + kind + "\", expected auto, dense or torch");
   }
-  if (DenseNet::computes(shape)) return std::make_unique<DenseNet>(shape);
+  if (precision != "float32" && precision != "bfloat16") {
+    throw UsageError("network.precision is \"" + precision + "\", expected float32 or bfloat16");
+  }
+  if (kind != "torch" && DenseNet::computes(shape)) {
+    return std::make_unique<DenseNet>(
+        shape, precision == "float32" ? matmul::Precision::kFloat32 : matmul::Precision::kBfloat16);
+  }
   if (kind == "dense") {
     throw UsageError(
         "network \"dense\" has no gelu, expected another activation, or network auto or torch");
+  }
+  if (precision != "float32") {
+    throw UsageError("network.precision is \"" + precision +
+                     "\", which only dense networks have, expected float32");
   }
   return torch_plugin().make_mlp(shape);
 }

@@ -46,8 +46,10 @@ void initialise_orthogonal(const MlpShape& shape, std::span<const float> output_
 
 /// "dense": DenseNet. "torch": the same perceptron as a LibTorch module. "auto": dense where
 /// DenseNet can compute the shape, which is every one but those with the activation gelu, else
-/// torch. Throws UsageError for another kind and where DenseNet is asked for what it cannot
-/// compute.
-std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind);
+/// torch. `precision`, "float32" or "bfloat16" (dense only), is that of the products in passes with
+/// gradients. Throws UsageError for another kind or precision and where DenseNet is asked for what
+/// it cannot compute.
+std::unique_ptr<Network> make_mlp(const MlpShape& shape, const std::string& kind,
+                                  const std::string& precision = "float32");
 
 }  // namespace costate

@@ -17,6 +17,10 @@ void PolicyConfig::describe(Options& options) {
   options.add("network.kind", network, {"auto", "dense", "torch"},
               "dense: fused float kernels; torch: LibTorch; auto: dense where it can compute the "
               "network, which is all but gelu");
+  options.add("network.precision", precision, {"float32", "bfloat16"},
+              "of the matrix products of gradient steps; bfloat16: operands of 8 bits, sums of "
+              "float, for dense networks on processors with AVX-512 BF16; acting, parameters and "
+              "optimiser stay float32");
   options.add("network.log_std", log_std, Range::between(-10, 10),
               "gaussian, squashed, mixture: initial log standard deviation, in half widths of the "
               "action box");
@@ -46,11 +50,11 @@ ActorCritic::ActorCritic(const PolicyConfig& config, const EnvSpec& spec)
   const Activation activation = activation_from(config.activation);
   actor_shape_ = {inputs, hidden, network_outputs_ + (shared ? 1 : 0), activation,
                   config.layer_norm};
-  actor_ = make_mlp(actor_shape_, config.network);
+  actor_ = make_mlp(actor_shape_, config.network, config.precision);
   parameter_count_ = actor_->parameter_count();
   if (has_value_ && !shared) {
     critic_shape_ = {inputs, hidden, 1, activation, config.layer_norm};
-    critic_ = make_mlp(critic_shape_, config.network);
+    critic_ = make_mlp(critic_shape_, config.network, config.precision);
     critic_start_ = (parameter_count_ + 15) / 16 * 16;
     parameter_count_ = critic_start_ + critic_->parameter_count();
   }

@@ -28,6 +28,7 @@ struct PolicyConfig {
   std::string activation = "tanh";
   std::string trunk = "separate";
   std::string network = "auto";
+  std::string precision = "float32";
   bool layer_norm = false;
   double log_std = 0.0;
   bool state_dependent_std = false;

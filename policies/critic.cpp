@@ -12,7 +12,7 @@ Critic::Critic(const PolicyConfig& config, int observation_size, const Distribut
   const int action = one_hot_ ? distribution.values_per_dimension() : distribution.action_size();
   shape_ = {observation_size + action, std::vector<int>(config.hidden.begin(), config.hidden.end()),
             1, activation_from(config.activation), config.layer_norm};
-  network_ = make_mlp(shape_, config.network);
+  network_ = make_mlp(shape_, config.network, config.precision);
   stride_ = (network_->parameter_count() + 15) / 16 * 16;
 }
 

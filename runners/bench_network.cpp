@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "agents/ppo.h"
 #include "agents/sac.h"
+#include "backends/dense/bfloat16.h"
 #include "backends/dense/matmul.h"
 #include "envs/env_config.h"
 #include "envs/random.h"
@@ -180,31 +182,41 @@ std::vector<Product> sac_products(int observations, int actions, const std::vect
   return products;
 }
 
-/// learn.sac.<sizes>.b<batch> against the peak of its products, and .torch against LibTorch.
+/// learn.sac.<sizes>.b<batch> against the peak of its products, .torch against LibTorch and, where
+/// the processor has it, .bf16 in bfloat16 against float.
 std::vector<Benchmark> sac_benchmarks(const std::string& env, const std::vector<int>& hidden,
                                       int batch) {
   const std::string name = "learn.sac." + size_name(hidden) + ".b" + std::to_string(batch);
-  const std::string peer_name = name + ".torch";
-  return {{{name},
-           [=](const BenchOptions& options) {
-             const EnvSpec spec = make_env(env)->spec();
-             const auto products =
-                 sac_products(spec.observation.size(), spec.action.size(), hidden, batch);
-             SacUpdates ours(sac_config(env, hidden, batch));
-             return std::vector<BenchRow>{interleave(
-                 name, "us", Better::kLower, options.runs,
-                 [&] { return ours.microseconds(options.seconds); },
-                 [&] { return 1e6 * flops(products) / matmul_peak(products, options.seconds); })};
-           }},
-          {{peer_name}, [=](const BenchOptions& options) {
-             const RunConfig config = sac_config(env, hidden, batch);
-             SacUpdates ours(config);
-             SacPeerUpdates peer(config);
-             return std::vector<BenchRow>{interleave(
-                 peer_name, "us", Better::kLower, options.runs,
-                 [&] { return ours.microseconds(options.seconds); },
-                 [&] { return peer.microseconds(options.seconds); })};
-           }}};
+  std::vector<Benchmark> benchmarks;
+  benchmarks.push_back(
+      {{name}, [=](const BenchOptions& options) {
+         const EnvSpec spec = make_env(env)->spec();
+         const auto products =
+             sac_products(spec.observation.size(), spec.action.size(), hidden, batch);
+         SacUpdates ours(sac_config(env, hidden, batch));
+         return std::vector<BenchRow>{interleave(
+             name, "us", Better::kLower, options.runs,
+             [&] { return ours.microseconds(options.seconds); },
+             [&] { return 1e6 * flops(products) / matmul_peak(products, options.seconds); })};
+       }});
+  const auto against = [&]<class Peer>(const std::string& row, const std::string& precision,
+                                       std::type_identity<Peer>) {
+    benchmarks.push_back({{row}, [=](const BenchOptions& options) {
+                            RunConfig config = sac_config(env, hidden, batch);
+                            Peer peer(config);
+                            config.policy.precision = precision;
+                            SacUpdates ours(config);
+                            return std::vector<BenchRow>{interleave(
+                                row, "us", Better::kLower, options.runs,
+                                [&] { return ours.microseconds(options.seconds); },
+                                [&] { return peer.microseconds(options.seconds); })};
+                          }});
+  };
+  against(name + ".torch", "float32", std::type_identity<SacPeerUpdates>());
+  if (matmul::has_bfloat16()) {
+    against(name + ".bf16", "bfloat16", std::type_identity<SacUpdates>());
+  }
+  return benchmarks;
 }
 
 // Of HalfCheetah-v5.

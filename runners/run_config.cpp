@@ -156,8 +156,10 @@ RunConfig resolve_config(const std::optional<fs::path>& file,
   }
   table.set(values);
   const EnvSpec spec = config.env.make()->spec();
-  // Throws where the policy and the environment, or the network and who computes it, do not fit.
+  // Throws where the policy and the environment, or the network and who computes it, do not fit;
+  // the workspace where this machine cannot compute it.
   const ActorCritic policy(config.policy, spec);
+  policy.make_workspace(/*max_rows=*/1, /*gradients=*/true);
   check_reference(config, policy);
   if (config.steps < config.runtime.envs) {
     throw UsageError("steps is " + std::to_string(config.steps) +

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "backends/dense/aligned.h"
+#include "backends/dense/bfloat16.h"
 #include "backends/dense/kernels.h"
 #include "backends/dense/matmul.h"
+#include "envs/error.h"
 
 namespace costate {
 namespace {
@@ -83,18 +85,25 @@ void activation_gradient(Activation activation, std::span<const float> y,
 
 }  // namespace
 
-DenseNet::DenseNet(MlpShape shape) : shape_(std::move(shape)) {
+DenseNet::DenseNet(MlpShape shape, matmul::Precision precision)
+    : shape_(std::move(shape)), precision_(precision) {
   assert(computes(shape_));
 }
 
 std::unique_ptr<Tape> DenseNet::make_tape(int max_rows, bool gradients) const {
+  const matmul::Precision precision = gradients ? precision_ : matmul::Precision::kFloat32;
+  if (precision == matmul::Precision::kBfloat16 && !matmul::has_bfloat16()) {
+    throw UsageError(
+        "network.precision is \"bfloat16\", but this processor has no products of such numbers "
+        "(AVX-512 BF16), expected float32");
+  }
   auto tape = std::make_unique<DenseTape>();
   const auto rows = static_cast<std::size_t>(max_rows);
   std::size_t widest = 0;
   for (int i = 0; i < shape_.layers(); ++i) {
     const int out = shape_.layer_outputs(i);
-    auto& layer =
-        tape->layers.emplace_back(matmul::Layer(shape_.layer_inputs(i), out, max_rows, gradients));
+    auto& layer = tape->layers.emplace_back(
+        matmul::Layer(shape_.layer_inputs(i), out, max_rows, gradients, precision));
     if (i + 1 == shape_.layers()) break;
     const auto width = static_cast<std::size_t>(out);
     layer.y.resize(rows * width);

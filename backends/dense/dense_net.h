@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "backends/dense/matmul.h"
 #include "backends/mlp.h"
 #include "backends/network.h"
 
@@ -15,7 +16,9 @@ class DenseNet final : public Network {
   /// Whether `shape` is one that a DenseNet computes.
   static bool computes(const MlpShape& shape) { return shape.activation != Activation::kGelu; }
 
-  explicit DenseNet(MlpShape shape);
+  /// `precision` is that of the products of tapes with gradients; others compute in float. With
+  /// bfloat16, making such a tape throws UsageError where the processor has no such products.
+  explicit DenseNet(MlpShape shape, matmul::Precision precision = matmul::Precision::kFloat32);
 
   std::string_view kind() const override { return "dense"; }
   int inputs() const override { return shape_.inputs; }
@@ -29,6 +32,7 @@ class DenseNet final : public Network {
 
  private:
   MlpShape shape_;
+  matmul::Precision precision_;
 };
 
 }  // namespace costate

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "backends/dense/vector_math.h"
@@ -109,6 +110,40 @@ COSTATE_CLONES void add_rows_relu(std::span<const float> bias, int rows, float* 
   for (int i = 0; i < rows; ++i, y += columns) {
     for (std::size_t j = 0; j < columns; ++j) y[j] = std::max(y[j] + b[j], 0.0f);
   }
+}
+
+namespace {
+
+// The bits of x rounded to bfloat16, which are the upper 16. NaN stays one.
+inline std::uint32_t bfloat16_bits(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+  const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+  return (nan ? bits | 0x400000u : rounded) & 0xffff0000u;
+}
+
+}  // namespace
+
+COSTATE_CLONES void round_rows(const float* x, int rows, int columns, std::uint16_t* out) {
+  const std::size_t width = columns;
+  for (int i = 0; i < rows; ++i, x += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      out[j] = static_cast<std::uint16_t>(bfloat16_bits(x[j]) >> 16);
+    }
+    out += width;
+    if (width % 2 != 0) *out++ = 0;
+  }
+}
+
+COSTATE_CLONES void round_pairs(const float* x, int rows, int columns, std::uint32_t* out) {
+  const std::size_t width = columns;
+  int i = 0;
+  for (; i + 1 < rows; i += 2, x += 2 * width, out += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      out[j] = bfloat16_bits(x[j]) >> 16 | bfloat16_bits(x[width + j]);
+    }
+  }
+  for (std::size_t j = 0; i < rows && j < width; ++j) out[j] = bfloat16_bits(x[j]) >> 16;
 }
 
 COSTATE_CLONES void add_column_sums(const float* y, int rows, std::span<float> sum) {

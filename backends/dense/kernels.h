@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "envs/random.h"
@@ -29,6 +30,11 @@ void multiply(std::span<const float> x, std::span<float> y);
 /// y[i, j] ← y[i, j] + bias[j], for y [rows, columns]; the second with y ← max(y, 0) after it.
 void add_rows(std::span<const float> bias, int rows, float* y);
 void add_rows_relu(std::span<const float> bias, int rows, float* y);
+/// x [rows, columns] rounded to bfloat16 (to nearest, ties to even), the upper half of a float:
+/// rows after each other, an odd number of columns filled up with a zero ([rows, columns']), and as
+/// pairs of rows, the first in the lower half, an odd last row with zeros ([rows'/2, columns]).
+void round_rows(const float* x, int rows, int columns, std::uint16_t* out);
+void round_pairs(const float* x, int rows, int columns, std::uint32_t* out);
 /// sum[j] += Σ_i y[i, j], for y [rows, columns].
 void add_column_sums(const float* y, int rows, std::span<float> sum);
 /// sum[i] += x[i].

@@ -1,12 +1,12 @@
 #include "backends/dense/matmul.h"
 
-#include <algorithm>
-#include <array>
-#include <bit>
 #include <cblas.h>
 #include <libxsmm.h>
 
 #include "backends/dense/aligned.h"
+#include "backends/dense/bfloat16.h"
+#include "backends/dense/row_blocks.h"
+#include "backends/dense/transposition.h"
 
 namespace costate::matmul {
 namespace {
@@ -14,8 +14,6 @@ namespace {
 // Beyond this many weights a product no longer fits the second-level cache, and blocking, which a
 // generated kernel does not do, pays.
 constexpr int kMaxWeights = 256 * 256;
-// The most rows of one kernel.
-constexpr int kMaxBlock = 256;
 
 bool small(int in, int out) {
   return in * out <= kMaxWeights;
@@ -58,50 +56,6 @@ class Product {
   libxsmm_smmfunction generated_ = nullptr;  // null where libxsmm does not know the machine
 };
 
-// to [columns, rows] = from [rows, columns]ᵀ, in tiles that stay in the first-level cache.
-class Transposition {
- public:
-  Transposition(int rows, int columns) : rows_(rows), columns_(columns) {
-    for (int i = 0; i < 2; ++i) {
-      for (int j = 0; j < 2; ++j) {
-        const int height = i == 0 ? std::min(kTile, rows) : rows % kTile;
-        const int width = j == 0 ? std::min(kTile, columns) : columns % kTile;
-        if (height == 0 || width == 0) continue;
-        libxsmm_descriptor_blob blob;
-        tiles_[i][j] = libxsmm_dispatch_trans(libxsmm_trans_descriptor_init(
-            &blob, sizeof(float), static_cast<unsigned>(width), static_cast<unsigned>(height),
-            static_cast<unsigned>(rows)));
-      }
-    }
-  }
-  void operator()(const float* from, float* to) const {
-    const auto ldi = static_cast<unsigned>(columns_);
-    const auto ldo = static_cast<unsigned>(rows_);
-    for (int i = 0; i < rows_; i += kTile) {
-      for (int j = 0; j < columns_; j += kTile) {
-        const int height = std::min(kTile, rows_ - i);
-        const int width = std::min(kTile, columns_ - j);
-        const float* const in = from + i * columns_ + j;
-        float* const out = to + j * rows_ + i;
-        const auto tile = tiles_[i > 0 && height < kTile][j > 0 && width < kTile];
-        if (tile != nullptr) {
-          tile(in, &ldi, out, &ldo);
-        } else {
-          libxsmm_otrans(out, in, sizeof(float), width, height, columns_, rows_);
-        }
-      }
-    }
-  }
-
- private:
-  static constexpr int kTile = 32;
-
-  int rows_;
-  int columns_;
-  // By whether the tile is what is left at the lower and at the right edge. Null as above.
-  std::array<std::array<libxsmm_xtransfunction, 2>, 2> tiles_{};
-};
-
 // The products of some number of rows.
 struct Block {
   Product forward;
@@ -119,42 +73,32 @@ struct Block {
 }  // namespace
 
 struct Layer::Kernels {
-  Kernels(int in, int out, int max_rows, bool gradients) : transposition(in, out) {
-    if (!small(in, out)) return;
-    const int most = std::min(max_rows, kMaxBlock);
-    for (int i = 0; 1 << i <= most; ++i) powers[i] = Block(1 << i, in, out, gradients);
-    whole_rows = most;
-    whole = Block(most, in, out, gradients);
-    if (gradients) transposed.resize(static_cast<std::size_t>(in) * out);
-  }
-
-  // Calls f(kernels, first row) for blocks that cover the rows.
-  template <class F>
-  void for_blocks(int rows, const F& f) const {
-    int first = 0;
-    for (; rows - first >= whole_rows; first += whole_rows) f(whole, first);
-    while (first < rows) {
-      const int power = std::bit_width(static_cast<unsigned>(rows - first)) - 1;
-      f(powers[power], first);
-      first += 1 << power;
-    }
-  }
-
-  int whole_rows = 0;
-  Block whole;
-  std::array<Block, std::bit_width(static_cast<unsigned>(kMaxBlock))> powers;  // 1, 2, 4, … rows
+  RowBlocks<Block> blocks;
   Transposition transposition;
-  AlignedFloats transposed;  // the weights
+  AlignedFloats transposed;                 // the weights
+  std::unique_ptr<Bfloat16Layer> bfloat16;  // which does it all, where it is not null
 };
 
-Layer::Layer(int in, int out, int max_rows, bool gradients)
-    : in_(in), out_(out), kernels_(std::make_unique<Kernels>(in, out, max_rows, gradients)) {}
+Layer::Layer(int in, int out, int max_rows, bool gradients, Precision precision)
+    : in_(in), out_(out), kernels_(std::make_unique<Kernels>()) {
+  // A single output makes a product of a matrix and a vector, which no kernel speeds up.
+  if (precision == Precision::kBfloat16 && out > 1) {
+    kernels_->bfloat16 = std::make_unique<Bfloat16Layer>(in, out, max_rows);
+  } else if (small(in, out)) {
+    kernels_->blocks =
+        RowBlocks<Block>(max_rows, [&](int rows) { return Block(rows, in, out, gradients); });
+    kernels_->transposition = Transposition(in, out);
+    if (gradients) kernels_->transposed.resize(static_cast<std::size_t>(in) * out);
+  }
+}
 
 Layer::~Layer() = default;
 Layer::Layer(Layer&&) noexcept = default;
 
 void Layer::product(const float* x, const float* w, int rows, float* y) {
-  if (out_ == 1) {
+  if (kernels_->bfloat16 != nullptr) {
+    kernels_->bfloat16->product(x, w, rows, y);
+  } else if (out_ == 1) {
     cblas_sgemv(CblasRowMajor, CblasNoTrans, rows, in_, 1.0f, x, in_, w, 1, 0.0f, y, 1);
   } else if (stream(rows, in_, out_)) {
     cblas_sgemv(CblasRowMajor, CblasTrans, in_, out_, 1.0f, w, out_, x, 1, 0.0f, y, 1);
@@ -162,26 +106,32 @@ void Layer::product(const float* x, const float* w, int rows, float* y) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, out_, in_, 1.0f, x, in_, w, out_,
                 0.0f, y, out_);
   } else {
-    kernels_->for_blocks(rows, [&](const Block& block, int first) {
+    kernels_->blocks.for_rows(rows, [&](const Block& block, int first, int /*rows*/) {
       block.forward(w, x + first * in_, y + first * out_);
     });
   }
 }
 
 void Layer::add_weight_gradient(const float* x, const float* dy, int rows, float* dw) {
-  if (out_ == 1) {
+  if (kernels_->bfloat16 != nullptr) {
+    kernels_->bfloat16->add_weight_gradient(x, dy, rows, dw);
+  } else if (out_ == 1) {
     cblas_sgemv(CblasRowMajor, CblasTrans, rows, in_, 1.0f, x, in_, dy, 1, 1.0f, dw, 1);
   } else if (!small(in_, out_)) {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in_, out_, rows, 1.0f, x, in_, dy, out_,
                 1.0f, dw, out_);
   } else {
-    kernels_->for_blocks(rows, [&](const Block& block, int first) {
+    kernels_->blocks.for_rows(rows, [&](const Block& block, int first, int /*rows*/) {
       block.weights(dy + first * out_, x + first * in_, dw);
     });
   }
 }
 
 void Layer::input_gradient(const float* dy, const float* w, int rows, float* dx) {
+  if (kernels_->bfloat16 != nullptr) {
+    kernels_->bfloat16->input_gradient(dy, w, rows, dx);
+    return;
+  }
   if (!small(in_, out_)) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, in_, out_, 1.0f, dy, out_, w, out_,
                 0.0f, dx, in_);
@@ -189,7 +139,7 @@ void Layer::input_gradient(const float* dy, const float* w, int rows, float* dx)
   }
   float* const transposed = kernels_->transposed.data();
   kernels_->transposition(w, transposed);
-  kernels_->for_blocks(rows, [&](const Block& block, int first) {
+  kernels_->blocks.for_rows(rows, [&](const Block& block, int first, int /*rows*/) {
     block.inputs(transposed, dy + first * out_, dx + first * in_);
   });
 }

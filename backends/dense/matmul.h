@@ -13,12 +13,16 @@
 
 namespace costate::matmul {
 
+/// What operands are rounded to; sums are float.
+enum class Precision { kFloat32, kBfloat16 };
+
 /// A layer of these sizes with its kernels and its scratch: for one thread at a time.
 class Layer {
  public:
   /// For products of up to `max_rows` rows; without `gradients` only the first is computed. Rows
   /// that are as many as that take one kernel of their own, others some of powers of two.
-  Layer(int in, int out, int max_rows, bool gradients);
+  /// kBfloat16 needs has_bfloat16(); a single output stays in float (see bfloat16.h).
+  Layer(int in, int out, int max_rows, bool gradients, Precision precision = Precision::kFloat32);
   ~Layer();
   Layer(Layer&&) noexcept;
 

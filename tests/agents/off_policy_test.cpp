@@ -10,6 +10,7 @@
 
 #include "agents/mpo.h"
 #include "agents/sac.h"
+#include "backends/dense/bfloat16.h"
 #include "envs/error.h"
 #include "tests/allocation_counter.h"
 
@@ -147,9 +148,16 @@ TEST_CASE("a critic takes an index as a one among zeros") {
   CHECK(input == std::vector<float>{0.5f, -1.0f, 0.0f, 0.0f, 1.0f});
 }
 
+// float32 and, where the processor has it, bfloat16.
+std::vector<std::string> precisions() {
+  return matmul::has_bfloat16() ? std::vector<std::string>{"float32", "bfloat16"}
+                                : std::vector<std::string>{"float32"};
+}
+
 TEST_CASE("off-policy learners give the same bits with any number of threads") {
   Setup s;
   s.algo = GENERATE("sac", "mpo");
+  s.policy.precision = GENERATE(from_range(precisions()));
   s.sac.slices = s.mpo.slices = 3;
   s.runtime.envs = 4;
   s.runtime.shard = 2;
@@ -166,10 +174,12 @@ TEST_CASE("off-policy learners give the same bits with any number of threads") {
 TEST_CASE("off-policy learners go on from a checkpoint as if they had not stopped") {
   const auto [algo, optimizer] = GENERATE(
       table<const char*, const char*>({{"sac", "adam"}, {"mpo", "adam"}, {"mpo", "armijo"}}));
+  const std::string precision = GENERATE(from_range(precisions()));
   for (const char* head : {"squashed", "bernoulli"}) {
     Setup s;
     s.algo = algo;
     s.mpo.optimizer.kind = optimizer;
+    s.policy.precision = precision;
     s.policy.head = head;
     s.runtime.normalize_observations = true;
     s.sac.priority.enabled = s.mpo.priority.enabled = true;

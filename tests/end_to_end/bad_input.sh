@@ -50,6 +50,12 @@ check_bad "a distribution that does not fit" '"bernoulli"' "bounded box" "Discre
 check_bad "a network that the fused kernels cannot compute" "gelu" "dense" "torch" -- \
   --network dense --set network.activation=gelu
 check_bad "an unknown kind of network" "--network" "fast" "auto" -- --network fast
+check_bad "an unknown precision" "network.precision" "float16" "bfloat16" -- \
+  --set network.precision=float16
+check_bad "LibTorch in bfloat16" "network.precision" "dense" "float32" -- \
+  --network torch --set network.precision=bfloat16
+LIBXSMM_TARGET=skx check_bad "a precision that the processor does not have" \
+  "network.precision" "AVX-512 BF16" "float32" -- --set network.precision=bfloat16
 check_bad "an unknown distribution" "--policy" "nonsense" "gaussian" "bernoulli" -- \
   --policy nonsense
 check_bad "an unknown flag" "--sead" -- --sead 1
