@@ -25,10 +25,6 @@ EnvSpec double_integrator_spec(const DoubleIntegratorConfig& config) {
   spec.time_limit = 200;
   spec.control_step = config.time_step;
   spec.reward = "-dt, dt = " + format_number(config.time_step) + " s";
-  if (config.fuel_cost > 0.0) {
-    spec.reward +=
-        ", times 1 + " + format_number(config.fuel_cost) + " |force|, force after clipping";
-  }
   spec.termination = "|position| <= " + tolerance + " m and |velocity| <= " + tolerance + " m/s";
   return spec;
 }
@@ -39,8 +35,6 @@ void DoubleIntegratorConfig::describe(Options& options) {
   options.add("time_step", time_step, Range::above(0.0), "seconds for which a force is held");
   options.add("tolerance", tolerance, Range::above(0.0),
               "distance (m) and speed (m/s) up to which the mass is at rest at the origin");
-  options.add("fuel_cost", fuel_cost, Range::at_least(0.0),
-              "cost of a second of full force, beside the second itself, which costs 1");
 }
 
 DoubleIntegrator::DoubleIntegrator(const DoubleIntegratorConfig& config)
@@ -62,7 +56,7 @@ StepResult DoubleIntegrator::step(std::span<const float> action, std::span<doubl
   v += acceleration * dt;
 
   observe(observation);
-  return {.reward = -dt - config_.fuel_cost * std::abs(force) * dt,
+  return {.reward = -dt,
           .terminated = std::abs(x) <= config_.tolerance && std::abs(v) <= config_.tolerance};
 }
 
@@ -98,8 +92,27 @@ void DoubleIntegrator::draw(Canvas& canvas) const {
 }
 
 double minimum_time(double x, double v) {
-  if (x + 0.5 * v * std::abs(v) < 0.0) return minimum_time(-x, -v);
-  return v + 2.0 * std::sqrt(x + 0.5 * v * v);
+  return minimum_cost(x, v, 0.0);
+}
+
+double minimum_cost(double x, double v, double price) {
+  if (x + 0.5 * v * std::abs(v) < 0.0) return minimum_cost(-x, -v, price);
+  const double way = x + 0.5 * v * v;
+  const double factor = 1.0 + 2.0 * price;
+  if (v < 0.0 && factor * v * v > way) return -way / v - price * v;
+  return (1.0 + price) * v + 2.0 * std::sqrt(factor * way);
+}
+
+double minimum_fuel(double x0, double v0, double x1, double v1, double time) {
+  // Between the two speeds it is enough to change from one to the other, early or late.
+  const auto [low, high] = std::minmax(v0, v1);
+  const double coasted = x1 - x0 - 0.5 * (high * high - low * low);
+  const double left = std::max(time - (high - low), 0.0);
+  if (coasted < low * left) return minimum_fuel(-x0, -v0, -x1, -v1, time);
+  if (coasted <= high * left) return high - low;
+  const double half = 0.5 * (time + v0 + v1);
+  const double square = half * half - (x1 - x0) - 0.5 * (v0 * v0 + v1 * v1);
+  return 2.0 * (half - std::sqrt(std::max(square, 0.0))) - v0 - v1;
 }
 
 }  // namespace costate

@@ -70,8 +70,10 @@ void WrapperConfig::describe(Options& options) {
       "such as \"mass 0.8..1.2, friction 0.5..2\"; empty: none");
   options.add(
       "action_cost", action_cost, Range::at_least(0.0),
-      "price of acting: each step's reward loses this times the mean of action^2, the action "
+      "price of acting: each step's reward loses this times the mean of |action|^power, the action "
       "that is executed, scaled to [-1, 1]");
+  options.add("action_cost_power", action_cost_power, Range::between(1, 2),
+              "power of action_cost: 1 is a price on fuel, 2 one on energy");
   options.add(
       "action_cost_ramp", action_cost_ramp, Range::between(0, 1e15),
       "steps of each environment, over all of its episodes, in which action_cost grows from "
@@ -100,7 +102,9 @@ std::unique_ptr<Env> wrap(std::unique_ptr<Env> env, const WrapperConfig& config)
     env = std::make_unique<DomainRandomization>(std::move(env), config.randomize);
   }
   if (config.action_cost > 0.0) {
-    env = std::make_unique<ActionCost>(std::move(env), config.action_cost, config.action_cost_ramp);
+    env = std::make_unique<ActionCost>(std::move(env), config.action_cost,
+                                       static_cast<int>(config.action_cost_power),
+                                       config.action_cost_ramp);
   }
   if (limit != 0 || own_limit != 0) env = std::make_unique<TimeLimit>(std::move(env), limit);
   if (config.action_repeat > 1) {

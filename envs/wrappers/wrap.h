@@ -22,6 +22,7 @@ struct WrapperConfig {
   std::string challenge = "none";
   std::string randomize;
   double action_cost = 0.0;
+  std::int64_t action_cost_power = 2;
   std::int64_t action_cost_ramp = 0;
   std::int64_t time_limit = -1;
   std::int64_t action_repeat = 1;

@@ -400,10 +400,13 @@ TEST_CASE("MountainCarContinuous clips the push but pays for all of it, and roun
 
 // ---- DoubleIntegrator
 
+/// A second of full force costs `fuel_cost`, beside the second itself, which costs 1.
 std::unique_ptr<Env> double_integrator(double time_step, double tolerance, double fuel_cost) {
-  return EnvConfig("DoubleIntegrator-v0", {{"time_step", format_number(time_step), "test"},
-                                           {"tolerance", format_number(tolerance), "test"},
-                                           {"fuel_cost", format_number(fuel_cost), "test"}})
+  return EnvConfig("DoubleIntegrator-v0",
+                   {{"time_step", format_number(time_step), "test"},
+                    {"tolerance", format_number(tolerance), "test"},
+                    {"action_cost", format_number(fuel_cost * time_step), "test"},
+                    {"action_cost_power", "1", "test"}})
       .make();
 }
 
@@ -454,10 +457,8 @@ TEST_CASE("DoubleIntegrator ends at rest near the origin, and costs its time") {
   CHECK_FALSE(step(-0.05, 0.11, 0.0f).terminated);  // too fast
   CHECK(step(-0.05, 0.11, -1.0f).terminated);
   CHECK(step(0.09, 0.05, 0.0f).reward == -0.05);
-  CHECK(step(1.0, 0.0, -1.0f).reward == -0.05);  // fuel is free by default
+  CHECK(step(1.0, 0.0, -1.0f).reward == -0.05);  // fuel is free
   CHECK(make_env("DoubleIntegrator-v0")->spec().reward == "-dt, dt = 0.05 s");
-  CHECK(double_integrator(0.1, 0.2, 0.5)->spec().reward ==
-        "-dt, dt = 0.1 s, times 1 + 0.5 |force|, force after clipping");
   CHECK_THROWS_WITH(EnvConfig("DoubleIntegrator-v0", {{"time_step", "0", "test"}}),
                     Catch::Contains("time_step = 0: expected a number > 0"));
 }
@@ -546,6 +547,7 @@ TEST_CASE("DoubleIntegrator reproduces the fuel of the cheapest way in a given t
   }
   check_near(state.state, {0.0, 0.0}, 1e-12);
   CHECK((-sum - kTime) / kPrice == Approx(0.763932).margin(5e-7));
+  CHECK(minimum_fuel(-1.0, 0.0, 0.0, 0.0, kTime) == Approx(0.763932).margin(5e-7));
 
   // The way of least energy, u = (6 d / T²)(1 − 2 t / T), burns more, at no more than 2/3.
   constexpr int kSteps = 3000;
@@ -563,6 +565,63 @@ TEST_CASE("DoubleIntegrator reproduces the fuel of the cheapest way in a given t
   check_near(env->physical_state().state, {0.0, 0.0}, 1e-6);
   CHECK((-sum - kTime) / kPrice == Approx(1.0).margin(1e-6));
   CHECK(energy == Approx(12.0 / 27.0).margin(1e-6));
+}
+
+/// The least fuel of all ways of a burn of up to two seconds, coasting and a burn that ends at the
+/// speed v1, by going through the first one's lengths.
+double search_least_fuel(double x0, double v0, double x1, double v1, double time) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int i = -20000; i <= 20000; ++i) {
+    const double first = 1e-4 * i;  // the change of speed
+    const double speed = v0 + first;
+    const double fuel = std::abs(first) + std::abs(v1 - speed);
+    if (fuel > time) continue;
+    // With all the time that is left the mass coasts just as far as it has to: the first burn for
+    // which that turns from too short to too far.
+    const auto end = [&](double w) {
+      const double burns = 0.5 * (w * w - v0 * v0) * (w > v0 ? 1.0 : -1.0) +
+                           0.5 * (v1 * v1 - w * w) * (v1 > w ? 1.0 : -1.0);
+      return x0 + burns + w * (time - std::abs(w - v0) - std::abs(v1 - w)) - x1;
+    };
+    if ((end(speed) > 0.0) != (end(speed + 1e-4) > 0.0)) best = std::min(best, fuel);
+  }
+  return best;
+}
+
+TEST_CASE("The least fuel is that of the best of all ways of two burns") {
+  const std::vector<std::array<double, 5>> cases = {
+      {1.0, 0.0, 0.0, 0.0, 3.0},   {1.0, 1.0, 0.0, 0.0, 4.0},     {-1.0, 0.5, 0.0, 0.0, 2.0},
+      {-0.7, -0.6, 0.0, 0.0, 5.0}, {1.2, -0.4, 0.0, 0.0, 8.0},    {1.2, -0.4, 0.1, -0.05, 2.5},
+      {0.3, 0.2, 1.0, 0.5, 2.0},   {-1.0, 0.3, -0.02, 0.09, 2.6}, {0.5, 0.5, 0.6, -0.1, 1.2}};
+  for (const auto& [x0, v0, x1, v1, time] : cases) {
+    INFO(x0 << ", " << v0 << " to " << x1 << ", " << v1 << " in " << time);
+    CHECK(minimum_fuel(x0, v0, x1, v1, time) ==
+          Approx(search_least_fuel(x0, v0, x1, v1, time)).margin(5e-4));
+  }
+  CHECK(minimum_fuel(1.0, 0.0, 0.0, 0.0, 2.0) == Approx(2.0));   // full force throughout
+  CHECK(minimum_fuel(-0.5, 1.0, 0.0, 0.0, 1.0) == Approx(1.0));  // it brakes all the way
+  CHECK(minimum_fuel(0.0, 0.5, 1.0, 0.5, 2.0) == 0.0);           // it coasts all the way
+  CHECK(minimum_fuel(0.0, 0.0, 0.0, 0.0, 1.0) == 0.0);
+}
+
+TEST_CASE("The least cost is that of the best time for the least fuel") {
+  for (const double price : {0.0, 0.3, 1.0, 4.0}) {
+    for (const auto& [x, v] : {std::array{1.0, 0.0}, std::array{1.0, 1.0}, std::array{-0.3, 0.6},
+                               std::array{0.9, -0.8}, std::array{1.2, -0.2}}) {
+      const double shortest = minimum_time(x, v);
+      double best = std::numeric_limits<double>::infinity();
+      for (int i = 0; i <= 20000; ++i) {
+        const double time = shortest + 1e-9 + 1e-3 * i;
+        best = std::min(best, time + price * minimum_fuel(x, v, 0.0, 0.0, time));
+      }
+      INFO(x << ", " << v << " at " << price);
+      CHECK(minimum_cost(x, v, price) == Approx(best).epsilon(2e-3));
+      CHECK(minimum_cost(-x, -v, price) == minimum_cost(x, v, price));
+      CHECK(minimum_cost(x, v, price) <= best + 1e-3);
+    }
+  }
+  // From rest: 1 / √3 s at either end and as long between, of a way of 1 m at a price of 1.
+  CHECK(minimum_cost(1.0, 0.0, 1.0) == Approx(2.0 * std::sqrt(3.0)));
 }
 
 // ---- what all have in common

@@ -527,7 +527,8 @@ TEST_CASE("Dummy observations are fresh standard normal noise behind the true on
       Contains("dummy_observations needs an observation that is a row of numbers"));
 }
 
-TEST_CASE("Actions cost the mean of their squares, scaled to their range and clipped to it") {
+TEST_CASE(
+    "Actions cost the mean of their squares or sizes, scaled to their range and clipped to it") {
   register_echoes();
   const std::vector<std::pair<std::vector<float>, double>> cases = {
       {{0.0f, 2.0f}, 0.0},  {{1.0f, 0.0f}, 1.0},   {{-1.0f, 4.0f}, 1.0},
@@ -538,6 +539,15 @@ TEST_CASE("Actions cost the mean of their squares, scaled to their range and cli
     env->reset(1, observation);
     for (const auto& [action, square] : cases) {
       CHECK(env->step(action, observation).reward == Approx(-cost * square).margin(1e-15));
+    }
+  }
+  {
+    auto env = configure("BoxEcho-v0", {{"action_cost", "0.3"}, {"action_cost_power", "1"}}).make();
+    CHECK_THAT(env->spec().reward, Contains("minus 0.3 mean(|action|)"));
+    env->reset(1, observation);
+    const double fuel[] = {0.0, 1.0, 1.0, 0.5, 0.25, 1.0};
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      CHECK(env->step(cases[i].first, observation).reward == Approx(-0.3 * fuel[i]).margin(1e-15));
     }
   }
   {
@@ -795,6 +805,8 @@ TEST_CASE("Wrappers say what is wrong with their options") {
                                                        {"reward_delay", "-1"},
                                                        {"dummy_observations", "-1"},
                                                        {"action_cost", "-1"},
+                                                       {"action_cost_power", "0"},
+                                                       {"action_cost_power", "3"},
                                                        {"action_cost_ramp", "-1"}}) {
     CHECK_THROWS_WITH(configure("CartPole-v1", {{key, value}}), Contains(key));
   }
