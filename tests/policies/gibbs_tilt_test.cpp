@@ -1,6 +1,7 @@
-// The Gibbs tilt against the bang-bang paper's card and what defines it.
+// The Gibbs tilt against the bang-bang paper's card, optimal control and what defines it.
 #include "policies/gibbs_tilt.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -65,6 +66,61 @@ TEST_CASE("the tilt of a uniform box by a linear value has the mass at its edge 
   CHECK(edge(10.0, 0.99f) == Approx(0.095163).margin(1e-3));
   CHECK(edge(100.0, 0.95f) == Approx(0.993262).margin(1e-3));
   CHECK(edge(100.0, 0.99f) == Approx(0.632121).margin(5e-3));
+}
+
+// Pontryagin's principle in one step: with the switching function s, the best control minimises
+// s·u + c(u) over [−1, 1], and the tilt of all levels of `policy` by −(s·u + c(u)) finds it as the
+// temperature goes to 0.
+template <class Cost>
+float best_action(const Distribution& policy, float s, Cost cost) {
+  const Floats levels = policy.enumerate();
+  Floats log_ref(levels.size(), 0.0f), value(levels.size()), log_q(levels.size());
+  for (std::size_t k = 0; k < levels.size(); ++k) value[k] = -(s * levels[k] + cost(levels[k]));
+  gibbs_tilt(log_ref, value, 1e-4, log_q);
+  return levels[static_cast<std::size_t>(std::ranges::max_element(log_q) - log_q.begin())];
+}
+
+TEST_CASE("the best action switches as optimal control says, for every head that can follow") {
+  constexpr float kPrice = 0.4f;
+  const auto fuel = [](float u) { return kPrice * std::abs(u); };
+  const auto energy = [](float u) { return 0.5f * kPrice * u * u; };
+  const auto free = [](float) { return 0.0f; };
+  const auto bernoulli = make_bernoulli(1);
+  const auto ternary = make_ternary(1);
+  const auto fine = make_bins(1, 101);
+  const auto sign = [](float x) { return x > 0.0f ? 1.0f : -1.0f; };
+  // Between the grid's points lie the switches at 0 and ±0.4, and at ties of the 101 levels.
+  for (int i = -60; i < 60; ++i) {
+    const float s = 0.02f * (static_cast<float>(i) + 0.37f);
+    INFO("s = " << s);
+    // Without a cost every head with both extremes is bang-bang …
+    for (const Distribution* head : {bernoulli.get(), ternary.get(), fine.get()}) {
+      CHECK(best_action(*head, s, free) == -sign(s));
+    }
+    // … a price on fuel makes it bang-off-bang, for which three levels are enough, …
+    const float off = std::abs(s) > kPrice ? -sign(s) : 0.0f;
+    CHECK(best_action(*ternary, s, fuel) == off);
+    CHECK(best_action(*fine, s, fuel) == Approx(off).margin(1e-6));
+    CHECK(best_action(*bernoulli, s, fuel) == -sign(s));
+    // … and a price on energy saturates only beyond it, for which two or three are not.
+    const float inside = std::clamp(-s / kPrice, -1.0f, 1.0f);
+    CHECK(best_action(*fine, s, energy) == Approx(inside).margin(0.0101));
+    CHECK((best_action(*fine, s, energy) == -sign(s)) == (std::abs(inside) > 0.99f));
+    CHECK(best_action(*bernoulli, s, energy) == -sign(s));
+  }
+}
+
+TEST_CASE("one step of a critic Q = s·a − κa² is maximised at the bound from |s| = 2κ on") {
+  constexpr float kCurvature = 0.3f;
+  const auto fine = make_bins(1, 101);
+  for (int i = -100; i <= 100; ++i) {
+    const float s = 0.01f * static_cast<float>(i) + 0.003f;
+    const float best = best_action(*fine, -s, [](float a) { return kCurvature * a * a; });
+    INFO("s = " << s);
+    // A level of 0.98 is nearer to the maximum s / (2κ) up to 0.99 than the bound.
+    CHECK((std::abs(best) == 1.0f) == (std::abs(s) >= 0.99f * 2.0f * kCurvature));
+    CHECK(best == Approx(std::clamp(s / (2.0f * kCurvature), -1.0f, 1.0f)).margin(0.0101));
+  }
 }
 
 TEST_CASE("no other distribution is better than the tilt") {
