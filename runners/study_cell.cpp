@@ -51,7 +51,8 @@ CellEvaluation evaluate_cell(const StudyCell& cell, const TrainedRun& run, bool 
   const double of_teacher = teacher_return(cell, deterministic ? "mode" : "sampled");
   CellEvaluation result;
   for (const StudyMeasure& measure : cell.measures) {
-    result.values.push_back(measure.of({episodes, spec, actions, of_teacher}));
+    result.values.push_back(measure.of(
+        {episodes, cell.config.env, spec, run.policy->distribution(), actions, of_teacher}));
   }
   for (const EvaluatedEpisode& episode : episodes) {
     result.returns.push_back(episode.episode_return);

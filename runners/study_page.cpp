@@ -64,7 +64,9 @@ std::string measures_table(const ExperimentReport& experiment) {
       "<table>\n<caption>Measures: mean over seeds, 95 % bootstrap interval</caption>\n"
       "<thead><tr><th>condition</th><th>actions</th><th>seeds</th>";
   for (const StudyMeasure& measure : experiment.measures) html += tag("th", measure.title);
-  html += "<th>return, iqm</th></tr></thead>\n<tbody>\n";
+  html += "<th>return, iqm</th>";
+  if (!experiment.baseline.empty()) html += tag("th", "return against " + experiment.baseline);
+  html += "</tr></thead>\n<tbody>\n";
   for (const ConditionReport& condition : experiment.conditions) {
     for (const auto& [name, acting] :
          {std::pair("mode", &condition.mode), std::pair("sampled", &condition.sampled)}) {
@@ -73,7 +75,13 @@ std::string measures_table(const ExperimentReport& experiment) {
       for (const MeasureSummary& measure : acting->measures) {
         html += number_cell(measure.mean, measure.ci95);
       }
-      html += tag("td", short_number(acting->measures[0].iqm)) + "</tr>\n";
+      html += tag("td", short_number(acting->measures[0].iqm));
+      if (acting->change) {
+        html += number_cell(acting->change->mean, acting->change->ci95);
+      } else if (!experiment.baseline.empty()) {
+        html += "<td></td>";
+      }
+      html += "</tr>\n";
     }
   }
   return html + "</tbody>\n</table>\n";
@@ -108,6 +116,17 @@ std::vector<LineChart> panels(const ExperimentReport& experiment, const LineChar
   return charts;
 }
 
+// A row for each setting.
+std::vector<LineChart> beside(const std::vector<LineChart>& left,
+                              const std::vector<LineChart>& right) {
+  std::vector<LineChart> charts;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    charts.push_back(left[i]);
+    charts.push_back(right[i]);
+  }
+  return charts;
+}
+
 std::string figure(const std::vector<LineChart>& charts, const std::string& caption,
                    const std::string& id) {
   if (charts.empty()) return "";
@@ -124,20 +143,26 @@ std::string figures(const ExperimentReport& experiment, const std::string& id) {
              "Learning curves: sampled actions while training, mean and 95 % interval over seeds",
              id + "learning");
 
+  LineChart saturation;
+  saturation.x_label = "environment steps";
+  saturation.y_label = "share of |a| >= 0.99";
+  html += figure(
+      beside(panels(experiment, saturation, "mode",
+                    [](const ConditionReport& c) { return c.mode_saturation; }),
+             panels(experiment, saturation, "executed",
+                    [](const ConditionReport& c) { return c.saturation; })),
+      "Saturation while training: of the most probable and of the executed (sampled) actions, mean "
+      "and 95 % interval over seeds",
+      id + "saturation");
+
   LineChart histogram;
   histogram.x_label = "executed action, 21 bins";
   histogram.y_label = "share";
-  const auto mode = panels(experiment, histogram, "mode",
-                           [](const ConditionReport& c) { return c.mode.histogram; });
-  const auto sampled = panels(experiment, histogram, "sampled",
-                              [](const ConditionReport& c) { return c.sampled.histogram; });
-  // A row for each setting.
-  std::vector<LineChart> charts;
-  for (std::size_t i = 0; i < mode.size(); ++i) {
-    charts.push_back(mode[i]);
-    charts.push_back(sampled[i]);
-  }
-  return html + figure(charts, "Actions: mean and 95 % interval over seeds", id + "actions");
+  return html + figure(beside(panels(experiment, histogram, "mode",
+                                     [](const ConditionReport& c) { return c.mode.histogram; }),
+                              panels(experiment, histogram, "sampled",
+                                     [](const ConditionReport& c) { return c.sampled.histogram; })),
+                       "Actions: mean and 95 % interval over seeds", id + "actions");
 }
 
 }  // namespace

@@ -53,7 +53,9 @@ struct StudyClaim {
 /// The episodes that a policy is measured by, all of one way to act.
 struct MeasuredEpisodes {
   std::span<const EvaluatedEpisode> episodes;  ///< with their observations and actions
-  const EnvSpec& spec;                         ///< of the environment that they are of
+  const EnvConfig& env;                        ///< that they are of
+  const EnvSpec& spec;                         ///< its
+  const Distribution& distribution;            ///< of the policy
   const ActionStatistics& actions;             ///< of the episodes together
   double teacher_return;                       ///< the teacher's mean, same way to act; or NaN
 };
@@ -72,10 +74,12 @@ struct StudyExperiment {
   std::vector<StudyCondition> conditions;
   std::vector<StudyClaim> claims = {};
   std::vector<StudyMeasure> measures = {};  ///< of its task, beside those of every experiment
-  int seeds = 10;                           ///< seeds 1 … of each condition
-  int quick_seeds = 3;                      ///< with --quick
-  Settings quick = {};                      ///< on top of everything with --quick
-  std::int64_t episodes = 64;               ///< of each evaluation, the same starts for every cell
+  std::string baseline =
+      {};               ///< the setting that the returns of the others are set against, if any
+  int seeds = 10;       ///< seeds 1 … of each condition
+  int quick_seeds = 3;  ///< with --quick
+  Settings quick = {};  ///< on top of everything with --quick
+  std::int64_t episodes = 64;  ///< of each evaluation, the same starts for every cell
 };
 
 struct Study {

@@ -13,6 +13,7 @@
 namespace costate {
 namespace {
 
+namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -62,6 +63,20 @@ ActingReport report_acting(const std::string& name,
   return report;
 }
 
+// A column of the runs' metrics, averaged over them.
+Curve training_curve(const std::string& name, const std::vector<fs::path>& runs,
+                     const std::string& metric) {
+  std::vector<MetricCurve> curves;
+  for (const fs::path& run : runs) {
+    curves.push_back(read_metric(run_folder::metrics_csv(run), metric));
+  }
+  return average_curve(name, curves);
+}
+
+Difference difference(const MeasureSummary& a, const MeasureSummary& b) {
+  return {a.mean - b.mean, bootstrap_difference(a.values, b.values, mean)};
+}
+
 // The condition of that label among those with results; nullptr where it has none.
 const ConditionReport* find(const ExperimentReport& experiment, const std::string& label) {
   const auto at = std::ranges::find_if(experiment.conditions, [&](const ConditionReport& c) {
@@ -77,19 +92,19 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
   report.question = experiment.question;
   report.episodes = experiment.episodes;
   report.measures = measures_of(experiment);
+  report.baseline = experiment.baseline;
   for (const StudyCondition& condition : experiment.conditions) {
     ConditionReport found;
     found.condition = condition;
     std::vector<CellResult> results;
-    std::vector<MetricCurve> curves;
+    std::vector<fs::path> runs;
     for (const StudyCell& cell : cells) {
       if (cell.experiment != experiment.name || cell.condition != condition.label()) continue;
       auto result = read_result(cell);
       if (!result) continue;
       found.seeds.push_back(cell.seed);
       results.push_back(std::move(*result));
-      if (!cell.config.interacts()) continue;  // no return while it learns
-      curves.push_back(read_metric(run_folder::metrics_csv(cell.folder), "return_mean_100"));
+      if (cell.config.interacts()) runs.push_back(cell.folder);  // else there is no curve
     }
     if (results.empty()) continue;
     std::vector<const CellEvaluation*> mode;
@@ -100,8 +115,24 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
     }
     found.mode = report_acting(condition.variant, mode);
     found.sampled = report_acting(condition.variant, sampled);
-    if (!curves.empty()) found.learning = average_curve(condition.variant, curves);
+    if (!runs.empty()) {
+      found.learning = training_curve(condition.variant, runs, "return_mean_100");
+      if (!found.mode.histogram.x.empty()) {
+        found.mode_saturation = training_curve(condition.variant, runs, "mode_saturation");
+        found.saturation = training_curve(condition.variant, runs, "saturation");
+      }
+    }
     report.conditions.push_back(std::move(found));
+  }
+  for (ConditionReport& condition : report.conditions) {
+    StudyCondition baseline = condition.condition;
+    baseline.setting = experiment.baseline;
+    if (experiment.baseline.empty() || condition.condition.setting == experiment.baseline) continue;
+    const ConditionReport* other = find(report, baseline.label());
+    if (other == nullptr) continue;
+    condition.mode.change = difference(condition.mode.measures[0], other->mode.measures[0]);
+    condition.sampled.change =
+        difference(condition.sampled.measures[0], other->sampled.measures[0]);
   }
   for (const StudyClaim& claim : experiment.claims) {
     const auto values = [&](const std::string& label) -> std::vector<double> {
@@ -136,6 +167,9 @@ Json to_json(const ActingReport& acting, const std::vector<StudyMeasure>& measur
                              {"iqm", measure.iqm},
                              {"ci95", to_json(measure.ci95)},
                              {"values", measure.values}};
+  }
+  if (acting.change) {
+    json["return_change"] = {{"mean", acting.change->mean}, {"ci95", to_json(acting.change->ci95)}};
   }
   return json;
 }
@@ -260,6 +294,7 @@ void print(const StudyReport& report, std::ostream& out) {
     for (std::size_t i = 1; i < experiment.measures.size(); ++i) {
       rows[0].push_back(experiment.measures[i].title);
     }
+    if (!experiment.baseline.empty()) rows[0].push_back("against " + experiment.baseline);
     for (const ConditionReport& condition : experiment.conditions) {
       for (const auto& [name, acting] :
            {std::pair("mode", &condition.mode), std::pair("sampled", &condition.sampled)}) {
@@ -269,6 +304,9 @@ void print(const StudyReport& report, std::ostream& out) {
             short_number(returns.mean), text(returns.ci95), short_number(returns.iqm)});
         for (std::size_t i = 1; i < acting->measures.size(); ++i) {
           row.push_back(short_number(acting->measures[i].mean));
+        }
+        if (!experiment.baseline.empty()) {
+          row.push_back(acting->change ? short_number(acting->change->mean) : "");
         }
       }
     }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,17 @@ struct MeasureSummary {
   Interval ci95;  ///< of the mean; NaN for a single seed, or where a value is not defined
 };
 
+struct Difference {
+  double mean = 0.0;
+  Interval ci95;  ///< NaN for a single seed
+};
+
 /// One way to act, over the seeds of a condition.
 struct ActingReport {
   std::vector<MeasureSummary> measures;  ///< of each of the experiment's
+  /// The return minus that of the same variant in the experiment's baseline; none in the baseline
+  /// itself, and where that has no results.
+  std::optional<Difference> change;
   /// Shares of executed actions by bin, averaged over dimensions, as a step line over [−1, 1] with
   /// its interval; without points for discrete actions.
   Curve histogram;
@@ -39,7 +48,12 @@ struct ConditionReport {
   std::vector<std::int64_t> seeds;
   ActingReport mode;
   ActingReport sampled;
-  Curve learning;  ///< training return over environment steps; without points where it imitates
+  // Over environment steps of training; without points where it imitates.
+  Curve learning;  ///< training return
+  /// Shares of |a| >= 0.99 among the most probable and the executed actions; without points for
+  /// discrete actions.
+  Curve mode_saturation;
+  Curve saturation;
 };
 
 enum class Verdict {
@@ -60,6 +74,7 @@ struct ExperimentReport {
   std::string question;
   std::int64_t episodes = 0;
   std::vector<StudyMeasure> measures;
+  std::string baseline;                     ///< setting; empty where there is none
   std::vector<ConditionReport> conditions;  ///< those with results
   std::vector<ClaimReport> claims;          ///< those whose conditions have results
 };

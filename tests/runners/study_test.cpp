@@ -108,11 +108,14 @@ TEST_CASE("Every study's configurations are valid, its folders distinct, its cla
     }
     for (const StudyExperiment& experiment : study.experiments) {
       std::set<std::string> labels;
+      std::set<std::string> settings;
       std::set<std::string> teachers = {""};
       for (const auto& condition : experiment.conditions) {
         labels.insert(condition.label());
+        settings.insert(condition.setting);
         if (condition.teacher.empty()) teachers.insert(condition.label());
       }
+      CHECK((experiment.baseline.empty() || settings.contains(experiment.baseline)));
       for (const auto& condition : experiment.conditions) {
         INFO(condition.label());
         CHECK(teachers.contains(condition.teacher));
@@ -285,6 +288,9 @@ TEST_CASE("A report has what is done, as table, JSON and page") {
   CHECK(bernoulli.sampled.histogram.x.back() == 1.0);
   CHECK(bernoulli.sampled.histogram.y.front() + bernoulli.sampled.histogram.y.back() ==
         Approx(1.0));
+  // The curves of saturation are there, without a head to the contrary.
+  CHECK(bernoulli.mode_saturation.y.back() == 1.0);
+  CHECK(bernoulli.saturation.y.front() == 1.0);
   // The claim without results of its second side is left out.
   REQUIRE(report.experiments[0].claims.size() == 1);
   CHECK(report.experiments[0].claims[0].verdict == Verdict::kHolds);
@@ -309,22 +315,108 @@ TEST_CASE("A report has what is done, as table, JSON and page") {
   CHECK(html.find("<script") == std::string::npos);
 }
 
-TEST_CASE("The time ratio of the double integrator is that of the minimum times from the starts") {
+/// What a measure of an experiment of the bang-bang study gives.
+double measure(const std::string& experiment, const std::string& key, const EnvConfig& env,
+               const Distribution& distribution, const std::vector<EvaluatedEpisode>& episodes) {
   const Study study = bang_bang_study();
-  const auto experiment =
-      std::ranges::find(study.experiments, "minimum-time", &StudyExperiment::name);
-  REQUIRE(experiment != study.experiments.end());
-  REQUIRE(experiment->measures.size() == 1);
+  const auto found = std::ranges::find(study.experiments, experiment, &StudyExperiment::name);
+  REQUIRE(found != study.experiments.end());
+  const auto of = std::ranges::find(found->measures, key, &StudyMeasure::key);
+  REQUIRE(of != found->measures.end());
+  const EnvSpec spec = env.make()->spec();
+  return of->of({episodes, env, spec, distribution, ActionStatistics(), 0.0});
+}
+
+TEST_CASE("Time and fuel of the double integrator are in units of the best control") {
   // T(1, 0) = 2 and T(1, 1) = 3.449490; the second observation of an episode does not matter.
   std::vector<EvaluatedEpisode> episodes(2);
   episodes[0].length = 44;
   episodes[0].observations = {1, 0, 9, 9};
   episodes[1].length = 70;
   episodes[1].observations = {1, 1, 9, 9};
-  EnvSpec spec;
-  spec.control_step = 0.05;
-  CHECK(experiment->measures[0].of({episodes, spec, ActionStatistics(), 0.0}) ==
+  const EnvConfig env("DoubleIntegrator-v0");
+  const auto ternary = make_ternary(1);
+  CHECK(measure("minimum-time", "time_ratio", env, *ternary, episodes) ==
         Approx((2.2 + 3.5) / 5.449490));
+
+  // Three ways from rest at 1 m in steps of 0.1 s, with their starts and what comes before the last
+  // step. The first is the best: 6 steps of burning, 7 of coasting at 0.6 m/s, 6 of braking.
+  const EnvConfig repeated("DoubleIntegrator-v0", {{"action_repeat", "2", "test"}});
+  const auto way = [](const std::vector<std::pair<int, float>>& forces, float x, float v) {
+    EvaluatedEpisode episode;
+    for (const auto& [steps, force] : forces) {
+      episode.actions.insert(episode.actions.end(), static_cast<std::size_t>(steps), force);
+    }
+    episode.length = static_cast<std::int64_t>(episode.actions.size());
+    episode.observations = {1, 0, x, v};
+    episode.episode_return = -3.0;
+    return episode;
+  };
+  episodes = {way({{6, -1.0f}, {7, 0.0f}, {6, 1.0f}}, 0.225f, -0.1f)};
+  const auto fuel = [&](const std::string& key) {
+    return measure("minimum-fuel", key, repeated, *ternary, episodes);
+  };
+  CHECK(fuel("fuel_ratio") == Approx(1.0));
+  CHECK(fuel("coasting") == Approx(7.0 / 19));
+  // The second, at half the force, goes 0.72 m in 2.4 s, which costs 2.4 − √(2.4² − 4·0.72) at
+  // least; the third never comes to rest.
+  episodes.push_back(way({{12, -0.5f}, {12, 0.5f}}, 0.2825f, -0.05f));
+  episodes.push_back(way({{100, 0.25f}}, 9.0f, 9.0f));
+  CHECK(fuel("fuel_ratio") == Approx(2.4 / (1.2 + 0.702944)));
+  CHECK(fuel("coasting") == Approx(107.0 / 143));
+  CHECK(fuel("cost_ratio") == Approx(3.0 / (2.0 * std::sqrt(2.0))));
+  episodes.erase(episodes.begin(), episodes.begin() + 2);
+  CHECK(std::isnan(fuel("fuel_ratio")));
+}
+
+TEST_CASE("A policy on the pendulum is measured by the best of its own actions") {
+  // From rest upright doing nothing is best, which a bernoulli cannot; its torque costs 0.3·2²
+  // a step, whichever way it goes.
+  std::vector<EvaluatedEpisode> episodes(1);
+  episodes[0].length = 200;
+  episodes[0].observations = {1, 0, 0};
+  const EnvConfig free("Pendulum-v1", {{"torque_cost", "0", "test"}});
+  const EnvConfig costly("Pendulum-v1", {{"torque_cost", "0", "test"},
+                                         {"action_cost", "1.2", "test"},
+                                         {"action_cost_ramp", "9800", "test"}});
+  const auto optimum = [&](const EnvConfig& env, const Distribution& distribution) {
+    return measure("equal-return", "optimum", env, distribution, episodes);
+  };
+  CHECK(optimum(costly, *make_ternary(1)) == 0.0);
+  CHECK(optimum(costly, *make_gaussian(1)) == Approx(0.0).margin(1e-4));
+  const double shaking = optimum(free, *make_bernoulli(1));
+  CHECK(shaking < -0.1);
+  CHECK(optimum(costly, *make_bernoulli(1)) == Approx(shaking - 240.0).margin(0.5));
+}
+
+TEST_CASE("Returns are set against those of the same variant in the baseline") {
+  const TestFolder folder;
+  Study study = tiny_study();
+  StudyExperiment& experiment = study.experiments[0];
+  experiment.conditions = {{"gaussian", "plain", {{"policy", "gaussian"}}},
+                           {"gaussian", "short", {{"environment.time_limit", "50"}}},
+                           {"bernoulli", "short", {{"policy", "bernoulli"}}}};
+  experiment.baseline = "plain";
+  const StudyOptions options = options_in(folder.path());
+  const auto cells = plan_study(study, options);
+  for (const std::size_t i : {0, 1, 2, 3, 4}) REQUIRE(run_cell(cells[i]));  // seeds 1, 1, 1, 2, 2
+  const StudyReport report = report_study(study, options, cells);
+  const auto& conditions = report.experiments[0].conditions;
+  REQUIRE(conditions.size() == 3);
+  CHECK(!conditions[0].mode.change);
+  CHECK(!conditions[2].mode.change);  // there is no "bernoulli, plain"
+  REQUIRE(conditions[1].sampled.change);
+  const auto value = [&](std::size_t cell) { return read_result(cells[cell])->sampled.values[0]; };
+  const double lowest = std::min(value(1), value(4)) - std::max(value(0), value(3));
+  const double highest = std::max(value(1), value(4)) - std::min(value(0), value(3));
+  const Difference& change = *conditions[1].sampled.change;
+  CHECK(change.mean == Approx((value(1) + value(4) - value(0) - value(3)) / 2));
+  CHECK(change.ci95.low == Approx(lowest));
+  CHECK(change.ci95.high == Approx(highest));
+  const auto json = nlohmann::json::parse(to_json(report).dump());
+  CHECK(json["experiments"][0]["conditions"][1]["sampled"]["return_change"]["mean"] == change.mean);
+  CHECK(!json["experiments"][0]["conditions"][0]["sampled"].contains("return_change"));
+  CHECK(to_html(report).find("<th>return against plain</th>") != std::string::npos);
 }
 
 TEST_CASE("Processes run several at a time, and say how they failed") {
