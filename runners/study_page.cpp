@@ -14,20 +14,27 @@ namespace {
 
 constexpr const char* kStyle = R"(
 body { font: 15px/1.5 Helvetica, Arial, 'DejaVu Sans', sans-serif; color: #222; background: #fff;
-  max-width: 1100px; margin: 2em auto; padding: 0 1em }
+  max-width: 1280px; margin: 2em auto; padding: 0 1em }
+p, dl { max-width: 60em }
 h1 { font-size: 1.6em } h2 { font-size: 1.25em; margin-top: 2em }
 table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums }
 caption { text-align: left; font-weight: bold; padding: 0.3em 0 }
 th, td { padding: 0.25em 0.7em; text-align: right; vertical-align: top;
   border-bottom: 1px solid #ddd }
 thead th { border-bottom: 2px solid #666 }
-th:first-child, td.text { text-align: left }
+th:first-child, th.text, td.text { text-align: left }
 tbody th { font-weight: normal }
-small { color: #555; white-space: nowrap }
+td.whole, small { white-space: nowrap }
+small { color: #555 }
+div { overflow-x: auto }
+table.measures { font-size: 13px } table.measures small { font-size: 10.5px }
+table.measures th, table.measures td { padding: 0.2em 0.4em }
+table.measures tbody tr:nth-child(odd) > * { border-bottom: none }
 figure { margin: 1.5em 0 } figcaption { font-weight: bold }
 svg { max-width: 100%; height: auto }
 dt { font-weight: bold; float: left; clear: left; min-width: 7em } dd { margin: 0 0 0.2em 8em }
-@media print { body { max-width: none; margin: 0; font-size: 11px }
+@media print { @page { size: landscape } body { max-width: none; margin: 0; font-size: 11px }
+  table.measures { font-size: 9px } table.measures small { font-size: 7.5px }
   h2, figcaption { break-after: avoid } tr, figure { break-inside: avoid } }
 )";
 
@@ -48,21 +55,24 @@ std::string number_cell(double value, const Interval& interval) {
 std::string claims_table(const ExperimentReport& experiment) {
   if (experiment.claims.empty()) return "";
   std::string html =
-      "<table>\n<caption>Claims</caption>\n<thead><tr><th>claim</th><th>of</th>"
+      "<table>\n<caption>Claims</caption>\n<thead><tr><th>claim</th>"
+      "<th class=\"text\">of</th>"
       "<th>found</th><th>claimed</th><th>verdict</th></tr></thead>\n<tbody>\n";
   for (const ClaimReport& report : experiment.claims) {
     const StudyClaim& claim = report.claim;
     html += "<tr>" + tag("th", claim.statement) + "<td class=\"text\">" +
             escape_markup(subject_text(claim)) + "</td>" + number_cell(report.value, report.ci95) +
-            tag("td", bounds_text(claim)) + tag("td", name_of(report.verdict)) + "</tr>\n";
+            "<td class=\"whole\">" + escape_markup(bounds_text(claim)) + "</td>" +
+            tag("td", name_of(report.verdict)) + "</tr>\n";
   }
   return html + "</tbody>\n</table>\n";
 }
 
 std::string measures_table(const ExperimentReport& experiment) {
   std::string html =
-      "<table>\n<caption>Measures: mean over seeds, 95 % bootstrap interval</caption>\n"
-      "<thead><tr><th>condition</th><th>actions</th><th>seeds</th>";
+      "<div><table class=\"measures\">\n<caption>Measures: mean over seeds, 95 % bootstrap "
+      "interval</caption>\n<thead><tr><th>condition</th><th class=\"text\">actions</th>"
+      "<th>seeds</th>";
   for (const StudyMeasure& measure : experiment.measures) html += tag("th", measure.title);
   html += "<th>return, iqm</th>";
   if (!experiment.baseline.empty()) html += tag("th", "return against " + experiment.baseline);
@@ -84,7 +94,7 @@ std::string measures_table(const ExperimentReport& experiment) {
       html += "</tr>\n";
     }
   }
-  return html + "</tbody>\n</table>\n";
+  return html + "</tbody>\n</table></div>\n";
 }
 
 std::string meanings(const ExperimentReport& experiment) {
@@ -127,10 +137,10 @@ std::vector<LineChart> beside(const std::vector<LineChart>& left,
   return charts;
 }
 
-std::string figure(const std::vector<LineChart>& charts, const std::string& caption,
+std::string figure(const std::vector<LineChart>& charts, int columns, const std::string& caption,
                    const std::string& id) {
   if (charts.empty()) return "";
-  return "<figure>\n" + tag("figcaption", caption) + "\n" + to_svg(charts, 2, "", id) +
+  return "<figure>\n" + tag("figcaption", caption) + "\n" + to_svg(charts, columns, "", id) +
          "</figure>\n";
 }
 
@@ -138,8 +148,10 @@ std::string figures(const ExperimentReport& experiment, const std::string& id) {
   LineChart learning;
   learning.x_label = "environment steps";
   learning.y_label = "return (mean of the last 100 episodes)";
+  const auto curves =
+      panels(experiment, learning, "", [](const ConditionReport& c) { return c.learning; });
   std::string html =
-      figure(panels(experiment, learning, "", [](const ConditionReport& c) { return c.learning; }),
+      figure(curves, curves.size() % 3 == 0 ? 3 : 2,
              "Learning curves: sampled actions while training, mean and 95 % interval over seeds",
              id + "learning");
 
@@ -151,6 +163,7 @@ std::string figures(const ExperimentReport& experiment, const std::string& id) {
                     [](const ConditionReport& c) { return c.mode_saturation; }),
              panels(experiment, saturation, "executed",
                     [](const ConditionReport& c) { return c.saturation; })),
+      2,
       "Saturation while training: of the most probable and of the executed (sampled) actions, mean "
       "and 95 % interval over seeds",
       id + "saturation");
@@ -162,7 +175,7 @@ std::string figures(const ExperimentReport& experiment, const std::string& id) {
                                      [](const ConditionReport& c) { return c.mode.histogram; }),
                               panels(experiment, histogram, "sampled",
                                      [](const ConditionReport& c) { return c.sampled.histogram; })),
-                       "Actions: mean and 95 % interval over seeds", id + "actions");
+                       2, "Actions: mean and 95 % interval over seeds", id + "actions");
 }
 
 }  // namespace
