@@ -42,6 +42,10 @@ void ImitationConfig::describe(Options& options) {
   options.add("imitation.labels", labels, {"soft", "hard"},
               "bernoulli, ternary, bins: what an action between two values counts as; soft: each "
               "in the proportion that keeps the mean; hard: the nearer one");
+  options.add("imitation.smoothing", smoothing, Range::at_least(0),
+              "gaussian, squashed, mixture: deviation of the noise that is taken into account on "
+              "demonstrated actions, in half widths of the action box; below it the student's own "
+              "does not fall");
   options.add("imitation.holdout", holdout, Range::between(0, 0.9),
               "share of the episodes that is kept for the validation loss; 0: none");
   options.add("imitation.minibatch", minibatch, Range::between(1, 1 << 20),
@@ -60,36 +64,42 @@ void ImitationConfig::describe(Options& options) {
               "policy of the lowest; 0: never");
 }
 
-ImitationLoss::ImitationLoss(const Distribution& distribution, bool hard_labels, int max_rows)
-    : distribution_(distribution), hard_(hard_labels) {
+ImitationLoss::ImitationLoss(const Distribution& distribution, bool hard_labels, double smoothing,
+                             int max_rows)
+    : distribution_(distribution), hard_(hard_labels), smoothing_(static_cast<float>(smoothing)) {
   const auto rows = static_cast<std::size_t>(max_rows);
   const std::size_t actions = rows * static_cast<std::size_t>(distribution.action_size());
-  lower_.resize(actions);
-  per_dimension_.resize(rows * static_cast<std::size_t>(distribution.dimensions()));
-  weights_.resize(rows);
-  if (distribution.bins().empty()) return;
-  upper_.resize(actions);
-  share_.resize(actions);
+  for (auto* column : {&lower_, &upper_, &share_, &labels_}) column->resize(actions);
   order_.resize(actions);
-  labels_.resize(actions);
-  of_upper_.resize(per_dimension_.size());
+  weights_.resize(rows);
+  of_lower_.resize(rows * static_cast<std::size_t>(distribution.dimensions()));
+  of_upper_.resize(of_lower_.size());
 }
 
 void ImitationLoss::label(std::span<const float> actions) {
-  const auto bins = distribution_.bins();
-  if (bins.empty()) {
-    const auto a = static_cast<std::size_t>(distribution_.action_size());
-    const bool squashed = distribution_.name() == "squashed";
+  if (distribution_.support() == Distribution::Support::kFinite) {
     std::ranges::copy(actions, lower_.begin());
-    for (std::size_t at = 0; at < actions.size(); at += a) {
-      const auto row = std::span(lower_).subspan(at, a);
-      if (squashed) {
-        for (float& x : row) x = std::clamp(x, -kSquashedEdge, kSquashedEdge);
-      }
-      distribution_.to_raw(row);
-    }
+    std::ranges::copy(actions, upper_.begin());
+    std::ranges::fill(share_, 1.0f);
     return;
   }
+  if (distribution_.support() == Distribution::Support::kBox) {
+    const auto a = static_cast<std::size_t>(distribution_.action_size());
+    const bool squashed = distribution_.name() == "squashed";
+    for (std::size_t k = 0; k < actions.size(); ++k) {
+      labels_[k] = squashed ? std::clamp(actions[k], -kSquashedEdge, kSquashedEdge) : actions[k];
+    }
+    for (std::size_t at = 0; at < actions.size(); at += a) {
+      distribution_.to_raw(std::span(labels_).subspan(at, a));
+    }
+    for (std::size_t k = 0; k < actions.size(); ++k) {
+      lower_[k] = labels_[k] - smoothing_;
+      upper_[k] = labels_[k] + smoothing_;
+    }
+    std::ranges::fill(share_, 0.5f);
+    return;
+  }
+  const auto bins = distribution_.bins();
   for (std::size_t k = 0; k < actions.size(); ++k) {
     const auto above = std::lower_bound(bins.begin() + 1, bins.end() - 1, actions[k]);
     lower_[k] = *(above - 1);
@@ -99,28 +109,19 @@ void ImitationLoss::label(std::span<const float> actions) {
   }
 }
 
-double ImitationLoss::labelled_value(std::span<const float> parameters, std::size_t n) {
-  const std::size_t actions = n * static_cast<std::size_t>(distribution_.action_size());
-  const std::size_t values = n * static_cast<std::size_t>(distribution_.dimensions());
-  const auto of_lower = std::span(per_dimension_).first(values);
-  distribution_.log_prob(parameters, std::span(lower_).first(actions), of_lower);
-  double sum = 0.0;
-  if (distribution_.bins().empty()) {
-    for (const float value : of_lower) sum -= value;
-    return sum;
-  }
-  const auto of_upper = std::span(of_upper_).first(values);
-  distribution_.log_prob(parameters, std::span(upper_).first(actions), of_upper);
-  for (std::size_t k = 0; k < values; ++k) {
-    sum -= share_[k] * of_upper[k] + (1.0f - share_[k]) * of_lower[k];
-  }
-  return sum;
-}
-
 double ImitationLoss::value(std::span<const float> parameters, std::span<const float> actions) {
   label(actions);
-  return labelled_value(parameters,
-                        actions.size() / static_cast<std::size_t>(distribution_.action_size()));
+  const std::size_t n = actions.size() / static_cast<std::size_t>(distribution_.action_size());
+  const std::size_t values = n * static_cast<std::size_t>(distribution_.dimensions());
+  distribution_.log_prob(parameters, std::span(lower_).first(actions.size()),
+                         std::span(of_lower_).first(values));
+  distribution_.log_prob(parameters, std::span(upper_).first(actions.size()),
+                         std::span(of_upper_).first(values));
+  double sum = 0.0;
+  for (std::size_t k = 0; k < values; ++k) {
+    sum -= share_[k] * of_upper_[k] + (1.0f - share_[k]) * of_lower_[k];
+  }
+  return sum;
 }
 
 double ImitationLoss::add_gradient(std::span<const float> parameters,
@@ -129,15 +130,9 @@ double ImitationLoss::add_gradient(std::span<const float> parameters,
   const auto a = static_cast<std::size_t>(distribution_.action_size());
   const std::size_t n = actions.size() / a;
   const double sum = value(parameters, actions);
-  const auto weights = std::span(weights_).first(n);
-  if (distribution_.bins().empty()) {
-    std::ranges::fill(weights, -weight);
-    distribution_.log_prob_gradient(parameters, std::span(lower_).first(n * a), weights, gradient);
-    return sum;
-  }
   // Weights belong to joint actions, shares to dimensions. log π is a sum over dimensions, so any
   // joint distribution of labels with these shares as its marginals has the same gradient. One has
-  // D + 1 members: the j-th has the j dimensions of the largest shares at their upper values, with
+  // D + 1 members: the j-th has the j dimensions of the largest shares at their upper labels, with
   // what separates the j-th largest share from the next as its probability.
   for (std::size_t i = 0; i < n; ++i) {
     const auto order = std::span(order_).subspan(i * a, a);
@@ -148,6 +143,7 @@ double ImitationLoss::add_gradient(std::span<const float> parameters,
     });
   }
   const auto labels = std::span(labels_).first(n * a);
+  const auto weights = std::span(weights_).first(n);
   std::copy_n(lower_.begin(), n * a, labels.begin());
   for (std::size_t j = 0; j <= a; ++j) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -160,15 +156,16 @@ double ImitationLoss::add_gradient(std::span<const float> parameters,
       weights[i] =
           -weight * ((j == 0 ? 1.0f : share[order[j - 1]]) - (j == a ? 0.0f : share[order[j]]));
     }
+    if (std::ranges::all_of(weights, [](float w) { return w == 0.0f; })) continue;
     distribution_.log_prob_gradient(parameters, labels, weights, gradient);
   }
   return sum;
 }
 
 struct Imitation::Slice {
-  Slice(int max_rows, const ActorCritic& policy, bool hard_labels)
+  Slice(int max_rows, const ActorCritic& policy, const ImitationConfig& config)
       : workspace(policy.make_workspace(max_rows, /*gradients=*/true)),
-        loss(policy.distribution(), hard_labels, max_rows) {
+        loss(policy.distribution(), config.labels == "hard", config.smoothing, max_rows) {
     const auto rows = static_cast<std::size_t>(max_rows);
     const Distribution& d = policy.distribution();
     observations.resize(rows * static_cast<std::size_t>(policy.observation_size()));
@@ -208,8 +205,8 @@ Imitation::Imitation(const ImitationConfig& config, bool normalize_observations,
   const int slices = optimizer_.slices();
   const auto rows = static_cast<int>((config.minibatch + slices - 1) / slices);
   for (int i = 0; i < slices; ++i) {
-    slices_.push_back(std::make_unique<Slice>(std::max(rows, static_cast<int>(kValidationRows)),
-                                              policy, config.labels == "hard"));
+    slices_.push_back(
+        std::make_unique<Slice>(std::max(rows, static_cast<int>(kValidationRows)), policy, config));
   }
   if (!demonstrations_.lengths.empty()) prepare();
 }

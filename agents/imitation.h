@@ -1,12 +1,16 @@
 // Behaviour cloning: a policy of any family fitted to what another one did.
 //
-// Densities maximise the log-likelihood of the executed actions, an index its cross-entropy. A head
-// with finitely many values a dimension takes an action between two neighbouring values v < a ≤ w
-// as a soft label, w with probability y = (a − v)/(w − v) and else v, so that the loss
-//   −Σ_d [y_d log π_d(w_d) + (1 − y_d) log π_d(v_d)]
-// is least where the head's mean is the demonstrated mean: for a Bernoulli, y = (1 + a)/2 (Seyde et
-// al., "Is Bang-Bang Control All You Need?", NeurIPS 2021, distil this way to take exploration out
-// of the comparison). Hard labels, their ablation, take the nearer value: y = 1[a > 0].
+// Every action a becomes two labels v and w in each dimension, w with a share y, and the loss is
+//   −Σ_d [y_d log π_d(w_d) + (1 − y_d) log π_d(v_d)].
+// - A head with finitely many values a dimension takes the two next to the action, v < a ≤ w, and
+//   y = (a − v)/(w − v): the loss is least where the head's mean is the demonstrated mean. For a
+//   Bernoulli y = (1 + a)/2 (Seyde et al., "Is Bang-Bang Control All You Need?", NeurIPS 2021,
+//   distil this way to take exploration out of the comparison). Hard labels, their ablation, take
+//   the nearer value: y = 1[a > 0].
+// - A density takes a ∓ ε with y = 1/2. For a normal that is the expected log-likelihood of the
+//   action with noise of deviation ε, least at σ² = E(a − μ)² + ε². Without it the likelihood of a
+//   teacher without noise has no maximum, and the states where σ falls to 0 drown all others.
+// - An index is its own label: cross-entropy.
 //
 // A part of the episodes is held out, and tells how the policy does on what it has not seen.
 #pragma once
@@ -39,6 +43,7 @@ struct ImitationConfig {
   std::string actions = "both";
 
   std::string labels = "soft";
+  double smoothing = 0.05;
   double holdout = 0.1;
   std::int64_t minibatch = 256;
   std::int64_t slices = 2;
@@ -55,12 +60,13 @@ struct ImitationConfig {
 /// The loss above and its gradient with respect to a head's parameters.
 class ImitationLoss {
  public:
-  /// An executed action beyond ±kSquashedEdge counts as that for a squashed Gaussian, whose density
-  /// has no bound at ±1.
+  /// An executed action beyond ±kSquashedEdge counts as that for a squashed Gaussian, whose sample
+  /// would have to be infinite to be executed as ±1.
   static constexpr float kSquashedEdge = 0.999f;
 
-  /// For up to `max_rows` rows at a time. `distribution` outlives the loss.
-  ImitationLoss(const Distribution& distribution, bool hard_labels, int max_rows);
+  /// For up to `max_rows` rows at a time; `smoothing` is the ε of densities, on their raw actions.
+  /// `distribution` outlives the loss.
+  ImitationLoss(const Distribution& distribution, bool hard_labels, double smoothing, int max_rows);
 
   /// The sum over rows of the loss of executed actions [n, A] under parameters [n, P].
   double value(std::span<const float> parameters, std::span<const float> actions);
@@ -69,20 +75,19 @@ class ImitationLoss {
                       float weight, std::span<float> gradient);
 
  private:
-  /// The neighbours of every action and the share of the upper one.
   void label(std::span<const float> actions);
-  double labelled_value(std::span<const float> parameters, std::size_t n);
 
   const Distribution& distribution_;
   bool hard_;
-  std::vector<float> lower_;          // [n, A] or, where nothing is interpolated, the raw actions
-  std::vector<float> upper_;          // [n, A]
-  std::vector<float> share_;          // [n, A] of the upper one
-  std::vector<int> order_;            // [n, A] dimensions by falling share
-  std::vector<float> labels_;         // [n, A]
-  std::vector<float> weights_;        // [n]
-  std::vector<float> per_dimension_;  // [n, D]
-  std::vector<float> of_upper_;       // [n, D]
+  float smoothing_;
+  std::vector<float> lower_;     // [n, A]
+  std::vector<float> upper_;     // [n, A]
+  std::vector<float> share_;     // [n, A] of the upper one
+  std::vector<int> order_;       // [n, A] dimensions by falling share
+  std::vector<float> labels_;    // [n, A]
+  std::vector<float> weights_;   // [n]
+  std::vector<float> of_lower_;  // [n, D]
+  std::vector<float> of_upper_;  // [n, D]
 };
 
 /// A step of this learner is a demonstrated one that is learned from: with S of them each has been
@@ -108,7 +113,6 @@ class Imitation final : public Learner {
 
   std::span<const float> parameters() const { return parameters_; }
   const ObservationNormalizer& normalizer() const { return normalizer_; }
-  const Demonstrations& demonstrations() const { return demonstrations_; }
   std::int64_t held_out_episodes() const { return held_out_episodes_; }
 
  private:

@@ -56,7 +56,7 @@ TEST_CASE("The gradient of the imitation loss is that of its value, for every he
     INFO(head->name() << (hard ? ", hard" : ", soft"));
     constexpr int kRows = 3;
     const Batch batch(*head, kRows, 5);
-    ImitationLoss loss(*head, hard, kRows);
+    ImitationLoss loss(*head, hard, 0.1, kRows);
     std::vector<float> gradient(batch.parameters.size(), 0.25f);  // which it adds to
     const double value = loss.add_gradient(batch.parameters, batch.actions, 0.5f, gradient);
     CHECK(value == loss.value(batch.parameters, batch.actions));
@@ -75,8 +75,8 @@ TEST_CASE("The gradient of the imitation loss is that of its value, for every he
 TEST_CASE("Soft labels share an action between its two neighbours, hard ones take the nearer") {
   // By hand, from probabilities: −y log σ(l) − (1 − y) log σ(−l), y = (1 + a)/2.
   const auto bernoulli = make_bernoulli(1);
-  ImitationLoss soft(*bernoulli, false, 1);
-  ImitationLoss hard(*bernoulli, true, 1);
+  ImitationLoss soft(*bernoulli, false, 0.1, 1);
+  ImitationLoss hard(*bernoulli, true, 0.1, 1);
   const auto of = [](ImitationLoss& loss, float logit, float action) {
     return loss.value({&logit, 1}, {&action, 1});
   };
@@ -95,18 +95,23 @@ TEST_CASE("Soft labels share an action between its two neighbours, hard ones tak
   double total = 0.0;
   for (const float l : logits) total += std::exp(l);
   const float action = 0.3f;
-  CHECK(ImitationLoss(*bins, false, 1).value(logits, {&action, 1}) ==
+  CHECK(ImitationLoss(*bins, false, 0.1, 1).value(logits, {&action, 1}) ==
         Approx(-0.6 * (0.25 - std::log(total)) - 0.4 * (-0.5 - std::log(total))));
-  CHECK(ImitationLoss(*bins, true, 1).value(logits, {&action, 1}) ==
+  CHECK(ImitationLoss(*bins, true, 0.1, 1).value(logits, {&action, 1}) ==
         Approx(-(0.25 - std::log(total))));
 
-  // The density of what is executed, 0.5 = tanh(u); and what is at the bound counts as 0.999.
+  // The density of what is executed, a = tanh(u), at u ∓ 0.1; and what is at the bound counts as
+  // 0.999.
   const auto squashed = make_squashed_gaussian(1);
-  ImitationLoss density(*squashed, false, 1);
+  ImitationLoss density(*squashed, false, 0.1, 1);
   const std::vector<float> standard = {0.0f, 0.0f};
   const auto expected = [](double a) {
-    const double u = std::atanh(a);
-    return 0.5 * u * u + 0.5 * std::log(2 * std::numbers::pi) + std::log(1 - a * a);
+    double sum = 0.0;
+    for (const double u : {std::atanh(a) - 0.1, std::atanh(a) + 0.1}) {
+      sum += 0.5 * u * u + 0.5 * std::log(2 * std::numbers::pi) +
+             std::log(1 - std::tanh(u) * std::tanh(u));
+    }
+    return sum / 2;
   };
   const std::array<float, 2> actions = {0.5f, 1.0f};
   CHECK(density.value(standard, {&actions[0], 1}) == Approx(expected(0.5)));
@@ -226,6 +231,7 @@ TEST_CASE("A linear gaussian fitted to a linear gaussian is the least-squares so
 
   Setup s;
   s.policy = linear_policy("gaussian");
+  s.config.smoothing = 0.2;
   s.config.holdout = 0.0;
   s.config.minibatch = 1000;  // all of them: the gradient is exact
   s.config.learning_rate = 0.05;
@@ -235,7 +241,7 @@ TEST_CASE("A linear gaussian fitted to a linear gaussian is the least-squares so
   CHECK(fit.head({0, 0})[0] == Approx(w[0]).margin(1e-3));
   CHECK(fit.head({1, 0})[0] - fit.head({0, 0})[0] == Approx(w[1]).margin(1e-3));
   CHECK(fit.head({0, 1})[0] - fit.head({0, 0})[0] == Approx(w[2]).margin(1e-3));
-  CHECK(fit.head({0, 0})[1] == Approx(0.5 * std::log(squares / rows)).margin(2e-3));
+  CHECK(fit.head({0, 0})[1] == Approx(0.5 * std::log(squares / rows + 0.2 * 0.2)).margin(2e-3));
 }
 
 TEST_CASE("A head of few values reproduces the mean action by soft labels, its sign by hard ones") {

@@ -48,7 +48,7 @@ check_run "and can be evaluated" 0 evaluate swing/checkpoints/last.h5 --episodes
 check_run "behaviour cloning from rollout files" 0 distill \
   --rollouts swing-gaussian/rollouts.h5,swing-ternary/rollouts.h5 --student bernoulli --run cloned \
   --threads 1 --json
-check "JSON, alone, with the losses" "cloned Pendulum-v1 imitation bernoulli 1000000 True" \
+check "JSON, alone, with the losses" "cloned Pendulum-v1 imitation bernoulli 3000000 True" \
   "$("$python" -c '
 import json, sys
 x = json.loads(sys.stdin.read())
