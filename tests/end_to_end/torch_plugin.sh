@@ -8,7 +8,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh" "$@"
 torch_training=(--env CartPole-v1 --steps 64 --envs 2 --quiet --set network.kind=torch
   --set ppo.rollout_steps=16 --set ppo.minibatch=16)
 
-for runner in train evaluate replay compare envs; do
+for runner in train distill evaluate replay compare envs; do
   run ldd "$runners/$runner"
   if [[ $code == 0 && $out == *libc.so* && $out != *libtorch* && $out != *libc10* ]]; then
     passed "$runner does not link LibTorch"
