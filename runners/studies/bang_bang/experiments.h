@@ -5,7 +5,7 @@
 
 namespace costate {
 
-/// Every head under every learner, over tasks of four families.
+/// Every head under every learner, over tasks of three families.
 StudyExperiment learners_and_heads();
 /// Students of several heads that imitate one teacher.
 StudyExperiment distillation();
