@@ -90,7 +90,7 @@ void Regularizers::fetch_run() {
   checkpoint.read("policy/parameters", std::span<float>(reference_));
   const auto config = parse_toml(checkpoint.get<std::string>("config"), run_);
   const auto normalized =
-      std::ranges::find(config, "runtime.normalize_observations", &Assignment::key);
+      std::ranges::find(config, "normalize.observations", &Assignment::key);
   if (normalized != config.end() && normalized->value == "true") {
     set_normalizer(checkpoint.get_vector<std::byte>("normalizer/observations"));
   }

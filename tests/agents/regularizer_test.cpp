@@ -339,8 +339,9 @@ TEST_CASE("the policy of another run is seen with that run's statistics") {
   learner.update();
   Checkpoint checkpoint;
   learner.save(checkpoint);
-  checkpoint.put("config", std::string("[runtime]\nnormalize_observations = ") +
-                               (normalize ? "true" : "false") + "\n");
+  Options table;
+  s.runtime.describe(table);
+  checkpoint.put("config", table.to_toml(/*results_only=*/true));
   std::filesystem::create_directories(run_folder::checkpoints(folder / "run"));
   checkpoint.save(run_folder::last_checkpoint(folder / "run"));
 
