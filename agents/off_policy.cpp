@@ -78,6 +78,8 @@ OffPolicy::Slice::Slice(int index_, int first_, int n_, const ActorCritic& polic
   if (list.has_reference()) reference.resize(distribution.size());
   per_dimension.resize(rows * d.dimensions());
   inputs.resize(rows * critic.inputs());
+  d_inputs.resize(inputs.size());
+  d_executed.resize(raw_actions.size());
   q.resize(rows * critic.count());
   for (auto* column : {&dq, &rewards, &factors, &targets, &log_probs, &values, &weights}) {
     column->resize(rows);
@@ -315,6 +317,17 @@ void OffPolicy::least(Slice& s, std::span<const float> parameters) {
     for (std::size_t i = 0; i < q.size(); ++i) {
       s.values[i] = k == 0 ? q[i] : std::min(s.values[i], q[i]);
     }
+  }
+}
+
+void OffPolicy::add_action_gradient(Slice& s, int k) {
+  const auto o = static_cast<std::size_t>(policy_.observation_size());
+  const auto a = static_cast<std::size_t>(distribution_.action_size());
+  const auto width = static_cast<std::size_t>(critic_.inputs());
+  critic_.backward(critic_parameters_, k, s.inputs.data(), s.dq.data(), s.n, {}, s.d_inputs.data(),
+                   s.critics);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.n); ++i) {
+    for (std::size_t j = 0; j < a; ++j) s.d_executed[i * a + j] += s.d_inputs[i * width + o + j];
   }
 }
 

@@ -110,6 +110,8 @@ class OffPolicy : public Learner {
     std::vector<float> reference;          // [n, P] where the regularisers have one
     std::vector<float> per_dimension;      // [n, D]
     std::vector<float> inputs;             // [n, critic inputs]
+    std::vector<float> d_inputs;           // [n, critic inputs]
+    std::vector<float> d_executed;         // [n, action]
     std::vector<float> q;                  // [critics, n]
     std::vector<float> dq;                 // [n] of one critic
     std::vector<float> rewards;            // [n] and so on
@@ -146,6 +148,9 @@ class OffPolicy : public Learner {
   void encode(Slice& slice, std::span<const float> observations);
   /// values [n] ← min_j Q_j of the slice's inputs under `parameters`; slice.q keeps each.
   void least(Slice& slice, std::span<const float> parameters);
+  /// d_executed [n, action] += dL/d(executed action) through critic k, for its dL/dq in the slice's
+  /// dq, after a forward pass of that critic.
+  void add_action_gradient(Slice& slice, int k);
   /// The policy's pass over the slice's observations, with d_distribution made 0 …
   void begin_policy(Slice& slice);
   /// … and back, once the loss has been added there: adds the regularisers, with an entropy bonus

@@ -89,8 +89,7 @@ void Regularizers::fetch_run() {
   reference_.resize(policy_.parameter_count());
   checkpoint.read("policy/parameters", std::span<float>(reference_));
   const auto config = parse_toml(checkpoint.get<std::string>("config"), run_);
-  const auto normalized =
-      std::ranges::find(config, "normalize.observations", &Assignment::key);
+  const auto normalized = std::ranges::find(config, "normalize.observations", &Assignment::key);
   if (normalized != config.end() && normalized->value == "true") {
     set_normalizer(checkpoint.get_vector<std::byte>("normalizer/observations"));
   }

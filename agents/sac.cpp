@@ -93,9 +93,7 @@ Sac::Sac(const SacConfig& config, const PolicyConfig& networks, const RuntimeCon
   for (const auto& slice : slices()) {
     Scratch& scratch = scratch_.emplace_back();
     scratch.sampled.resize(slice->executed.size());
-    scratch.d_executed.resize(slice->executed.size());
     if (distribution_.clips()) scratch.d_raw.resize(slice->executed.size());
-    scratch.d_inputs.resize(slice->inputs.size());
     scratch.values_of_all.resize(slice->per_dimension.size() *
                                  static_cast<std::size_t>(distribution_.values_per_dimension()));
   }
@@ -153,8 +151,6 @@ void Sac::policy_slice(Slice& s) {
 void Sac::raise_value(Slice& s, Scratch& scratch) {
   const auto n = static_cast<std::size_t>(s.n);
   const auto a = static_cast<std::size_t>(distribution_.action_size());
-  const auto o = static_cast<std::size_t>(policy_.observation_size());
-  const auto width = static_cast<std::size_t>(critic_.inputs());
   const float share = 1.0f / static_cast<float>(batch());
   const std::span<const float> parameters = critic_parameters_;
 
@@ -214,7 +210,7 @@ void Sac::raise_value(Slice& s, Scratch& scratch) {
   }
 
   // dL/d(executed action), through the critic that gave the least value of each row.
-  std::ranges::fill(scratch.d_executed, 0.0f);
+  std::ranges::fill(s.d_executed, 0.0f);
   for (int k = 0; k < critic_.count(); ++k) {
     const auto q = s.q_of(k);
     for (std::size_t i = 0; i < n; ++i) {
@@ -222,13 +218,7 @@ void Sac::raise_value(Slice& s, Scratch& scratch) {
       for (int j = 0; j < k && is_least; ++j) is_least = s.q_of(j)[i] != s.values[i];
       s.dq[i] = is_least ? -share : 0.0f;
     }
-    critic_.backward(parameters, k, s.inputs.data(), s.dq.data(), s.n, {}, scratch.d_inputs.data(),
-                     s.critics);
-    for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t j = 0; j < a; ++j) {
-        scratch.d_executed[i * a + j] += scratch.d_inputs[i * width + o + j];
-      }
-    }
+    add_action_gradient(s, k);
   }
   switch (estimator_) {
     case Estimator::kPathwise:
@@ -237,14 +227,14 @@ void Sac::raise_value(Slice& s, Scratch& scratch) {
         scratch.d_raw[i] = 2.0f * share * static_cast<float>(config_.bounds_penalty) *
                            (s.raw_actions[i] - s.executed[i]);
       }
-      distribution_.pathwise_gradient(s.distribution, s.raw_actions, scratch.d_executed,
-                                      scratch.d_raw, s.weights, s.d_distribution);
+      distribution_.pathwise_gradient(s.distribution, s.raw_actions, s.d_executed, scratch.d_raw,
+                                      s.weights, s.d_distribution);
       break;
     case Estimator::kStraightThrough:
-      distribution_.mean_gradient(s.distribution, scratch.d_executed, s.d_distribution);
+      distribution_.mean_gradient(s.distribution, s.d_executed, s.d_distribution);
       break;
     default:
-      distribution_.gumbel_gradient(s.distribution, s.raw_actions, scratch.d_executed,
+      distribution_.gumbel_gradient(s.distribution, s.raw_actions, s.d_executed,
                                     config_.gumbel_temperature, s.random, s.d_distribution);
   }
 }

@@ -55,9 +55,7 @@ class Sac final : public OffPolicy {
   /// Scratch of one slice beyond the shared one.
   struct Scratch {
     std::vector<float> sampled;  // [n, action] the executed actions, while others take their place
-    std::vector<float> d_executed;     // [n, action]
-    std::vector<float> d_raw;          // [n, action], empty where nothing depends on raw actions
-    std::vector<float> d_inputs;       // [n, critic inputs]
+    std::vector<float> d_raw;    // [n, action], empty where nothing depends on raw actions
     std::vector<float> values_of_all;  // [n, D, K]
   };
 

@@ -77,7 +77,7 @@ void check_reference(const RunConfig& config, const ActorCritic& policy) {
 }  // namespace
 
 const std::vector<std::string>& RunConfig::learners() {
-  static const std::vector<std::string> names = {"ppo", "sac", "mpo", "imitation"};
+  static const std::vector<std::string> names = {"ppo", "sac", "mpo", "td3", "imitation"};
   return names;
 }
 
@@ -89,7 +89,8 @@ void RunConfig::set_learner(const std::string& name) {
 
 const KlConfig& RunConfig::kl() const {
   if (algo == "sac") return sac.kl;
-  return algo == "mpo" ? mpo.kl : ppo.kl;
+  if (algo == "mpo") return mpo.kl;
+  return algo == "td3" ? td3.kl : ppo.kl;
 }
 
 void RunConfig::describe_learner(Options& table) {
@@ -97,6 +98,8 @@ void RunConfig::describe_learner(Options& table) {
     sac.describe(table);
   } else if (algo == "mpo") {
     mpo.describe(table);
+  } else if (algo == "td3") {
+    td3.describe(table);
   } else if (algo == "imitation") {
     imitation.describe(table);
   } else {
@@ -107,7 +110,7 @@ void RunConfig::describe_learner(Options& table) {
 Options RunConfig::options() {
   Options table;
   table.add("env", env.id(), "environment id; `costate envs list` shows all");
-  table.add("algo", std::as_const(algo), "learner: ppo, sac, mpo or imitation");
+  table.add("algo", std::as_const(algo), "learner: ppo, sac, mpo, td3 or imitation");
   table.add("seed", seed, Range::between(0, 9.0e15), "of every random stream of the run");
   table.add("steps", steps, Range::at_least(1),
             interacts() ? "environment steps in all"

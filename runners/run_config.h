@@ -20,6 +20,7 @@
 #include "agents/rollout_logger.h"
 #include "agents/runtime.h"
 #include "agents/sac.h"
+#include "agents/td3.h"
 #include "envs/env_config.h"
 #include "envs/options.h"
 #include "policies/actor_critic.h"
@@ -39,6 +40,7 @@ struct RunConfig {
   PpoConfig ppo;
   SacConfig sac;
   MpoConfig mpo;
+  Td3Config td3;
   ImitationConfig imitation;
   RolloutLogConfig rollouts;
 

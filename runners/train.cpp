@@ -10,7 +10,7 @@ namespace {
 
 constexpr KeyFlag kFlags[] = {
     {"--env", "env", "environment id, such as HalfCheetah-v5"},
-    {"--algo", "algo", "learner: ppo, sac, mpo or imitation (`costate distill`)"},
+    {"--algo", "algo", "learner: ppo, sac, mpo, td3 or imitation (`costate distill`)"},
     {"--policy", "policy",
      "action distribution, such as gaussian or bernoulli; auto: by the action space"},
     {"--network", "network.kind", "who computes the networks: auto, dense or torch"},

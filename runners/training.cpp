@@ -15,6 +15,7 @@
 #include "agents/mpo.h"
 #include "agents/ppo.h"
 #include "agents/sac.h"
+#include "agents/td3.h"
 #include "backends/math_threads.h"
 #include "envs/error.h"
 #include "logs/atomic_file.h"
@@ -81,6 +82,7 @@ std::unique_ptr<Learner> make_learner(const RunConfig& config, VectorEnv& enviro
   }
   if (config.algo == "sac") return make(std::type_identity<Sac>(), config.sac, config.policy);
   if (config.algo == "mpo") return make(std::type_identity<Mpo>(), config.mpo, config.policy);
+  if (config.algo == "td3") return make(std::type_identity<Td3>(), config.td3, config.policy);
   return make(std::type_identity<Ppo>(), config.ppo);
 }
 

@@ -1,4 +1,4 @@
-// SAC and MPO: the critics' gradients, independence of threads, resume, allocation, what is
+// SAC, MPO and TD3: the critics' gradients, independence of threads, resume, allocation, what is
 // refused, and learning with every head and estimator.
 #include "agents/off_policy.h"
 
@@ -10,6 +10,7 @@
 
 #include "agents/mpo.h"
 #include "agents/sac.h"
+#include "agents/td3.h"
 #include "backends/dense/bfloat16.h"
 #include "envs/error.h"
 #include "tests/allocation_counter.h"
@@ -21,6 +22,7 @@ struct Setup {
   std::string algo = "sac";
   SacConfig sac;
   MpoConfig mpo;
+  Td3Config td3;
   RuntimeConfig runtime;
   PolicyConfig policy;
   std::string env = "Pendulum-v1";
@@ -28,15 +30,16 @@ struct Setup {
   int threads = 1;
   std::uint64_t seed = 1;
 
-  Setup() {
+  explicit Setup(const std::string& learner = "sac") : algo(learner) {
     runtime.envs = 1;
     runtime.normalize_observations = false;
     runtime.normalize_rewards = false;
     policy.value = false;
     policy.hidden = {32, 32};
     policy.activation = "relu";
-    policy.state_dependent_std = true;
-    for (OffPolicyConfig* config : std::initializer_list<OffPolicyConfig*>{&sac, &mpo}) {
+    policy.state_dependent_std = algo != "td3";
+    policy.log_std = algo == "td3" ? -1.0 : 0.0;
+    for (OffPolicyConfig* config : std::initializer_list<OffPolicyConfig*>{&sac, &mpo, &td3}) {
       config->batch = 64;
       config->learning_starts = 200;
       config->learning_rate = config->critic_learning_rate = 1e-3;
@@ -58,6 +61,10 @@ struct Trainer {
       std::unique_ptr<Sac> sac;
       make(sac, s.sac);
       learner = std::move(sac);
+    } else if (s.algo == "td3") {
+      std::unique_ptr<Td3> td3;
+      make(td3, s.td3);
+      learner = std::move(td3);
     } else {
       std::unique_ptr<Mpo> mpo;
       make(mpo, s.mpo);
@@ -155,10 +162,9 @@ std::vector<std::string> precisions() {
 }
 
 TEST_CASE("off-policy learners give the same bits with any number of threads") {
-  Setup s;
-  s.algo = GENERATE("sac", "mpo");
+  Setup s(GENERATE("sac", "mpo", "td3"));
   s.policy.precision = GENERATE(from_range(precisions()));
-  s.sac.slices = s.mpo.slices = 3;
+  s.sac.slices = s.mpo.slices = s.td3.slices = 3;
   s.runtime.envs = 4;
   s.runtime.shard = 2;
   s.steps = 1200;
@@ -172,18 +178,18 @@ TEST_CASE("off-policy learners give the same bits with any number of threads") {
 }
 
 TEST_CASE("off-policy learners go on from a checkpoint as if they had not stopped") {
-  const auto [algo, optimizer] = GENERATE(
-      table<const char*, const char*>({{"sac", "adam"}, {"mpo", "adam"}, {"mpo", "armijo"}}));
+  const auto [algo, optimizer] = GENERATE(table<const char*, const char*>(
+      {{"sac", "adam"}, {"mpo", "adam"}, {"mpo", "armijo"}, {"td3", "adam"}}));
   const std::string precision = GENERATE(from_range(precisions()));
   for (const char* head : {"squashed", "bernoulli"}) {
-    Setup s;
-    s.algo = algo;
+    if (std::string_view(algo) == "td3" && std::string_view(head) != "squashed") continue;
+    Setup s(algo);
     s.mpo.optimizer.kind = optimizer;
     s.policy.precision = precision;
     s.policy.head = head;
     s.runtime.normalize_observations = true;
-    s.sac.priority.enabled = s.mpo.priority.enabled = true;
-    s.sac.kl = s.mpo.kl = {.coefficient = 0.1, .reference = "pivot:250", .target = 0.02};
+    s.sac.priority.enabled = s.mpo.priority.enabled = s.td3.priority.enabled = true;
+    s.sac.kl = s.mpo.kl = s.td3.kl = {.coefficient = 0.1, .reference = "pivot:250", .target = 0.02};
     s.sac.n_step = 3;
     s.sac.updates_per_step = 0.4;
     s.sac.estimator = std::string(head) == "bernoulli" ? "gumbel" : "auto";
@@ -216,13 +222,13 @@ TEST_CASE("off-policy learners earn updates by their steps") {
 }
 
 TEST_CASE("off-policy learners allocate nothing once they are under way") {
-  const std::string algo = GENERATE("sac", "mpo");
+  const std::string algo = GENERATE("sac", "mpo", "td3");
   for (const char* head : {"squashed", "bernoulli", "ternary"}) {
-    Setup s;
-    s.algo = algo;
+    if (algo == "td3" && std::string_view(head) != "squashed") continue;
+    Setup s(algo);
     s.policy.head = head;
-    s.sac.report_steps = s.mpo.report_steps = 1 << 20;
-    s.sac.kl = s.mpo.kl = {.coefficient = 0.1, .reference = "pivot:50"};
+    s.sac.report_steps = s.mpo.report_steps = s.td3.report_steps = 1 << 20;
+    s.sac.kl = s.mpo.kl = s.td3.kl = {.coefficient = 0.1, .reference = "pivot:50"};
     s.steps = 1 << 20;
     Trainer t(s);
     t.iterate(600);
@@ -235,20 +241,28 @@ TEST_CASE("off-policy learners allocate nothing once they are under way") {
 // A short step along the gradient of a loss lowers it by nearly what the slope promises. Of a step
 // that Armijo's condition grants nine tenths of that from the first trial on, the losses that MPO
 // evaluates again are those whose gradients it takes.
-TEST_CASE("MPO's losses fall as their gradients promise") {
-  for (const char* head : {"squashed", "gaussian", "bernoulli", "ternary"}) {
-    Setup s;
-    s.algo = "mpo";
+TEST_CASE("MPO's and TD3's losses fall as their gradients promise") {
+  struct Case {
+    const char* algo;
+    const char* head;
+  };
+  for (const auto [algo, head] :
+       {Case{"mpo", "squashed"}, Case{"mpo", "gaussian"}, Case{"mpo", "bernoulli"},
+        Case{"mpo", "ternary"}, Case{"td3", "squashed"}}) {
+    Setup s(algo);
     s.policy.head = head;
-    s.mpo.optimizer.kind = "armijo";
-    s.mpo.optimizer.armijo = {.decrease = 0.9, .trials = 1};
-    s.mpo.learning_rate = 1e-3;
-    s.mpo.critic_learning_rate = 1e-6;
+    for (OffPolicyConfig* config : std::initializer_list<OffPolicyConfig*>{&s.mpo, &s.td3}) {
+      config->optimizer.kind = "armijo";
+      config->optimizer.armijo = {.decrease = 0.9, .trials = 1};
+      config->learning_rate = 1e-3;
+      config->critic_learning_rate = 1e-6;
+      config->report_steps = 1;
+      config->priority.enabled = true;
+      config->kl = {.coefficient = 0.5, .reference = "pivot:10"};
+    }
+    s.td3.policy_delay = 1;
     s.mpo.target_period = 5;
-    s.mpo.report_steps = 1;
     s.mpo.entropy_coefficient = 0.1;
-    s.mpo.priority.enabled = true;
-    s.mpo.kl = {.coefficient = 0.5, .reference = "pivot:10"};
     Trainer t(s);
     t.iterate(200);
     int changes = 0;
@@ -257,7 +271,7 @@ TEST_CASE("MPO's losses fall as their gradients promise") {
       t.iterate(1);
       changes += t.parameters() != before;
     }
-    INFO(head);
+    INFO(algo << " " << head);
     CHECK(changes == 60);
   }
 }
@@ -313,6 +327,31 @@ TEST_CASE("SAC swings the pendulum up with every head and estimator") {
     INFO(c.head << " " << c.estimator << ": " << early << ", then " << late);
     CHECK(late > c.enough);
   }
+}
+
+TEST_CASE("TD3 swings the pendulum up and leaves its exploration as it is") {
+  Setup s("td3");
+  s.steps = 9000;
+  Trainer t(s);
+  t.iterate(4000);
+  const double early = t.learner->runtime().statistics().return_mean_100();
+  t.iterate(5000);
+  const double all = t.learner->runtime().statistics().return_mean_100();
+  const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
+  INFO(early << ", then " << late);
+  CHECK(late > -450.0);
+  CHECK(t.parameters().back() == -1.0f);
+}
+
+TEST_CASE("TD3 refuses a policy that has no such mode or no such deviation") {
+  using Catch::Contains;
+  Setup s("td3");
+  s.policy.head = "gaussian";
+  CHECK_THROWS_WITH(Trainer(s), Contains("td3") && Contains("policy = squashed") &&
+                                    Contains("not gaussian and false"));
+  s.policy.head = "squashed";
+  s.policy.state_dependent_std = true;
+  CHECK_THROWS_WITH(Trainer(s), Contains("not squashed and true"));
 }
 
 TEST_CASE("SAC stays finite with a clipped Gaussian whose entropy has no bound") {
