@@ -21,7 +21,8 @@ class Layer {
  public:
   /// For products of up to `max_rows` rows; without `gradients` only the first is computed. Rows
   /// that are as many as that take one kernel of their own, others some of powers of two.
-  /// kBfloat16 needs has_bfloat16(); a single output stays in float (see bfloat16.h).
+  /// kBfloat16 needs has_bfloat16(); a single output stays in float, being a product of a matrix
+  /// and a vector.
   Layer(int in, int out, int max_rows, bool gradients, Precision precision = Precision::kFloat32);
   ~Layer();
   Layer(Layer&&) noexcept;

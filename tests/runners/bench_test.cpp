@@ -2,6 +2,7 @@
 // Nothing here depends on how fast the machine is.
 #include "runners/bench.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <set>
@@ -215,7 +216,7 @@ TEST_CASE("a short run of env.CartPole gives the JSON that is promised") {
     CHECK(row["spread"].get<double>() >= 0.0);
     CHECK(row["ratio"].get<double>() ==
           Approx(row["ours"].get<double>() / row["limit"].get<double>())
-              .epsilon(0.01 + row["spread"].get<double>()));
+              .epsilon(std::min(1.0, 0.01 + row["spread"].get<double>())));
     return;
   }
   FAIL("there is no row env.CartPole…");
