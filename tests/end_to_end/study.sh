@@ -7,9 +7,9 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh" "$@"
 
 # Many small updates, so that there are many places to stop at.
-experiment=equal-return
-setting=(bang-bang --only $experiment --seeds 2 --set steps=32000 --set ppo.rollout_steps=50
-  --set ppo.epochs=2 --set checkpoint_seconds=0.1)
+experiment=minimum-time
+setting=(bang-bang --only $experiment --seeds 2 --set steps=32000 --set envs=16
+  --set ppo.rollout_steps=50 --set ppo.epochs=2 --set checkpoint_seconds=0.1)
 
 # study_results OUT: checksums of what of a study does not depend on time.
 study_results() {
