@@ -21,11 +21,11 @@ struct Task {
 
 const std::vector<Task> kTasks = {
     {"Pendulum-v1", "10000", "224000", "0.95", {}},
-    {"DoubleIntegrator-v0", "10000", "320000", "0.95", {{"environment.action_repeat", "2"}}},
     {"Pendulum-v1 with a cost", "10000", "224000", "0.95", {{"environment.torque_cost", "0.3"}}},
     {"Reacher-v5", "30000", "320000", "0.95", {}},
     {"InvertedDoublePendulum-v5", "30000", "320000", "0.99", {}},
     {"dmc/cartpole-swingup", "40000", "480000", "0.99", {{"environment.action_repeat", "2"}}},
+    {"dmc/finger-spin", "30000", "320000", "0.99", {{"environment.action_repeat", "2"}}},
     {"dmc/ball_in_cup-catch", "40000", "480000", "0.99", {{"environment.action_repeat", "2"}}}};
 
 const std::vector<std::string> kHeads = {"gaussian", "squashed", "bernoulli", "ternary"};
