@@ -178,7 +178,7 @@ void Ppo::refer(ThreadPool& pool) {
       if (regularizers_.observes()) {
         regularizers_.observe(
             std::span(rollout_.raw_observations).subspan(static_cast<std::size_t>(row) * o, n * o),
-            s.observations);
+            std::span(s.observations).first(static_cast<std::size_t>(n) * o));
         observations = s.observations.data();
       }
       regularizers_.refer(observations, n, reference_.data() + static_cast<std::size_t>(row) * p,

@@ -2,10 +2,10 @@
 // Approximation Error in Actor-Critic Methods", ICML 2018).
 //
 // The policy acts by tanh μ(s): the mode of a squashed Gaussian, whose deviation, the same in every
-// state and never trained, is the exploration (network.log_std, before the tanh). Critics are
-// fitted to y = R + γⁿ(1 − terminal)·min_j Q'_j(s', clip(tanh μ'(s') + ε, ±1)) with
-// ε = clip(N(0, target_noise²), ±target_clip), and the actor raises Q_1(s, tanh μ(s)). Actor and
-// targets move at every `policy_delay`th update of the critics.
+// state and never trained (though adamw decays it), is the exploration: network.log_std, before the
+// tanh. Critics are fitted to y = R + γⁿ(1 − terminal)·min_j Q'_j(s', clip(tanh μ'(s') + ε, ±1))
+// with ε = clip(N(0, target_noise²), ±target_clip), and the actor raises Q_1(s, tanh μ(s)). Actor
+// and targets move at every `policy_delay`th update of the critics.
 #pragma once
 
 #include "agents/off_policy.h"

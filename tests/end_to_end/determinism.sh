@@ -29,13 +29,17 @@ for env in CartPole-v1 Hopper-v5; do
   done
 done
 
-sac=(--algo sac --env Pendulum-v1 --steps 1500 --envs 4 --quiet --log-rollouts all
-  --set runtime.shard=2 --set sac.slices=3 --set checkpoint_seconds=0.1)
-for threads in 1 2 4; do
-  check_run "sac trains with $threads threads" 0 train --threads $threads --run sac-$threads "${sac[@]}"
-done
-for threads in 2 4; do
-  check_same_results "sac: $threads threads as 1" sac-1 sac-$threads
+for algo in sac mpo td3; do
+  off_policy=(--algo $algo --env Pendulum-v1 --steps 1500 --envs 4 --quiet --log-rollouts all
+    --set runtime.shard=2 --set $algo.slices=3 --set checkpoint_seconds=0.1
+    --ref previous --set $algo.kl.coefficient=0.1)
+  for threads in 1 2 4; do
+    check_run "$algo trains with $threads threads" 0 train --threads $threads \
+      --run $algo-$threads "${off_policy[@]}"
+  done
+  for threads in 2 4; do
+    check_same_results "$algo: $threads threads as 1" $algo-1 $algo-$threads
+  done
 done
 
 run train --env CartPole-v1 --seed 2 --threads 1 --run seed-2 "${short[@]}"

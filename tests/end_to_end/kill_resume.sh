@@ -11,9 +11,11 @@ RANDOM=$seed
 echo "$runs runs, moments from seed $seed"
 
 # All write a checkpoint several times in their second or two of training. One of them collects
-# ahead, so that a rollout is part of the checkpoint; of another the replay buffer is.
+# ahead, so that a rollout is part of the checkpoint; of another the replay buffer is; and one has a
+# reference policy, its dual variable and a learning rate that follows the KL.
 declare -A steps=([CartPole-v1]=65536 [Hopper-v5]=24576 [Pendulum-v1]=6000)
-declare -A settings=([CartPole-v1]="--set ppo.rollout_steps=64"
+declare -A settings=([CartPole-v1]="--set ppo.rollout_steps=64 --set ppo.schedule=kl
+    --ref pivot:3 --set ppo.kl.coefficient=0.1 --set ppo.kl.target=0.01"
   [Hopper-v5]="--set ppo.rollout_steps=64 --set runtime.overlap=true"
   [Pendulum-v1]="--algo sac --set sac.report_steps=100 --set sac.priority.enabled=true")
 start_command() { # ENV RUN
