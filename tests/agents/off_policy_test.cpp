@@ -334,9 +334,9 @@ TEST_CASE("TD3 swings the pendulum up and leaves its exploration as it is") {
   s.steps = 9000;
   Trainer t(s);
   t.iterate(4000);
-  const double early = t.learner->runtime().statistics().return_mean_100();
+  const double early = t.learner->runtime()->statistics().return_mean_100();
   t.iterate(5000);
-  const double all = t.learner->runtime().statistics().return_mean_100();
+  const double all = t.learner->runtime()->statistics().return_mean_100();
   const double late = (all * 45.0 - early * 20.0) / 25.0;  // of the last 25 episodes
   INFO(early << ", then " << late);
   CHECK(late > -450.0);
