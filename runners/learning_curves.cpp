@@ -112,4 +112,15 @@ Curve average_curve(const std::string& name, std::span<const MetricCurve> runs) 
   return curve;
 }
 
+double steps_to_share_of_best(const MetricCurve& curve, double share) {
+  const double first = curve.values.front();
+  const double wanted = first + share * (*std::ranges::max_element(curve.values) - first);
+  for (std::size_t i = 1; wanted > first && i < curve.values.size(); ++i) {
+    if (curve.values[i] < wanted) continue;
+    const double part = (wanted - curve.values[i - 1]) / (curve.values[i] - curve.values[i - 1]);
+    return std::lerp(curve.steps[i - 1], curve.steps[i], part);
+  }
+  return curve.steps.front();  // it never rises above its first value
+}
+
 }  // namespace costate

@@ -26,4 +26,8 @@ MetricCurve read_metric(const std::filesystem::path& csv, const std::string& met
 /// them cover; Error where there are none.
 Curve average_curve(const std::string& name, std::span<const MetricCurve> runs);
 
+/// The first step at which the curve has made `share` of the way from its first value to its
+/// greatest, interpolated linearly: how soon a run has learned most of what it ever learns.
+double steps_to_share_of_best(const MetricCurve& curve, double share);
+
 }  // namespace costate

@@ -74,7 +74,7 @@ std::string measures_table(const ExperimentReport& experiment) {
       "interval</caption>\n<thead><tr><th>condition</th><th class=\"text\">actions</th>"
       "<th>seeds</th>";
   for (const StudyMeasure& measure : experiment.measures) html += tag("th", measure.title);
-  html += "<th>return, iqm</th>";
+  html += "<th>return, iqm</th><th>steps to 90 % of the best</th>";
   if (!experiment.baseline.empty()) html += tag("th", "return against " + experiment.baseline);
   html += "</tr></thead>\n<tbody>\n";
   for (const ConditionReport& condition : experiment.conditions) {
@@ -85,7 +85,12 @@ std::string measures_table(const ExperimentReport& experiment) {
       for (const MeasureSummary& measure : acting->measures) {
         html += number_cell(measure.mean, measure.ci95);
       }
-      html += tag("td", short_number(acting->measures[0].iqm));
+      html += number_cell(acting->measures[0].iqm, acting->measures[0].iqm_ci95);
+      if (condition.steps_to_90.values.empty()) {
+        html += "<td></td>";
+      } else {
+        html += number_cell(condition.steps_to_90.mean, condition.steps_to_90.ci95);
+      }
       if (acting->change) {
         html += number_cell(acting->change->mean, acting->change->ci95);
       } else if (!experiment.baseline.empty()) {

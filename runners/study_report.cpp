@@ -63,14 +63,14 @@ ActingReport report_acting(const std::string& name,
   return report;
 }
 
-// A column of the runs' metrics, averaged over them.
-Curve training_curve(const std::string& name, const std::vector<fs::path>& runs,
-                     const std::string& metric) {
+// A column of the metrics of each of the runs.
+std::vector<MetricCurve> training_curves(const std::vector<fs::path>& runs,
+                                         const std::string& metric) {
   std::vector<MetricCurve> curves;
   for (const fs::path& run : runs) {
     curves.push_back(read_metric(run_folder::metrics_csv(run), metric));
   }
-  return average_curve(name, curves);
+  return curves;
 }
 
 Difference difference(const MeasureSummary& a, const MeasureSummary& b) {
@@ -116,11 +116,19 @@ ExperimentReport report_experiment(const StudyExperiment& experiment,
     found.mode = report_acting(condition.variant, mode);
     found.sampled = report_acting(condition.variant, sampled);
     if (!runs.empty()) {
-      found.learning = training_curve(condition.variant, runs, "return_mean_100");
+      const auto average = [&](const char* metric) {
+        return average_curve(condition.variant, training_curves(runs, metric));
+      };
+      found.learning = average("return_mean_100");
       if (!found.mode.histogram.x.empty()) {
-        found.mode_saturation = training_curve(condition.variant, runs, "mode_saturation");
-        found.saturation = training_curve(condition.variant, runs, "saturation");
+        found.mode_saturation = average("mode_saturation");
+        found.saturation = average("saturation");
       }
+      std::vector<double> steps;
+      for (const MetricCurve& curve : training_curves(runs, "return_mean_100")) {
+        steps.push_back(steps_to_share_of_best(curve, 0.9));
+      }
+      found.steps_to_90 = summarize(std::move(steps));
     }
     report.conditions.push_back(std::move(found));
   }
@@ -159,14 +167,18 @@ Json to_json(const Interval& interval) {
   return {interval.low, interval.high};
 }
 
+Json to_json(const MeasureSummary& measure) {
+  return {{"mean", measure.mean},
+          {"ci95", to_json(measure.ci95)},
+          {"iqm", measure.iqm},
+          {"iqm_ci95", to_json(measure.iqm_ci95)},
+          {"values", measure.values}};
+}
+
 Json to_json(const ActingReport& acting, const std::vector<StudyMeasure>& measures) {
   Json json = Json::object();
   for (std::size_t i = 0; i < acting.measures.size(); ++i) {
-    const MeasureSummary& measure = acting.measures[i];
-    json[measures[i].key] = {{"mean", measure.mean},
-                             {"iqm", measure.iqm},
-                             {"ci95", to_json(measure.ci95)},
-                             {"values", measure.values}};
+    json[measures[i].key] = to_json(acting.measures[i]);
   }
   if (acting.change) {
     json["return_change"] = {{"mean", acting.change->mean}, {"ci95", to_json(acting.change->ci95)}};
@@ -198,6 +210,9 @@ Json to_json(const ExperimentReport& experiment) {
     Json each;
     each["condition"] = condition.condition.label();
     each["seeds"] = condition.seeds;
+    if (!condition.steps_to_90.values.empty()) {
+      each["steps_to_90"] = to_json(condition.steps_to_90);
+    }
     each["mode"] = to_json(condition.mode, experiment.measures);
     each["sampled"] = to_json(condition.sampled, experiment.measures);
     json["conditions"].push_back(each);
@@ -213,7 +228,9 @@ MeasureSummary summarize(std::vector<double> values) {
   const bool defined = std::ranges::none_of(summary.values, [](double v) { return std::isnan(v); });
   summary.mean = mean(summary.values);
   summary.iqm = defined ? interquartile_mean(summary.values) : kNaN;
-  summary.ci95 = defined ? bootstrap_interval(summary.values, mean) : Interval{kNaN, kNaN};
+  const Interval undefined = {kNaN, kNaN};
+  summary.ci95 = defined ? bootstrap_interval(summary.values, mean) : undefined;
+  summary.iqm_ci95 = defined ? bootstrap_interval(summary.values, interquartile_mean) : undefined;
   return summary;
 }
 
@@ -289,11 +306,12 @@ void print(const StudyReport& report, std::ostream& out) {
   for (const ExperimentReport& experiment : report.experiments) {
     out << '\n' << experiment.name << ": " << experiment.question << '\n';
     std::vector<std::vector<std::string>> rows = {
-        {"condition", "actions", "seeds", "return", "95 % interval", "iqm"}};
+        {"condition", "actions", "seeds", "return", "95 % interval", "iqm", "95 % interval"}};
     // Of the return everything, of other measures the mean.
     for (std::size_t i = 1; i < experiment.measures.size(); ++i) {
       rows[0].push_back(experiment.measures[i].title);
     }
+    rows[0].emplace_back("steps to 90 %");
     if (!experiment.baseline.empty()) rows[0].push_back("against " + experiment.baseline);
     for (const ConditionReport& condition : experiment.conditions) {
       for (const auto& [name, acting] :
@@ -301,10 +319,13 @@ void print(const StudyReport& report, std::ostream& out) {
         const MeasureSummary& returns = acting->measures[0];
         auto& row = rows.emplace_back(std::vector<std::string>{
             condition.condition.label(), name, std::to_string(condition.seeds.size()),
-            short_number(returns.mean), text(returns.ci95), short_number(returns.iqm)});
+            short_number(returns.mean), text(returns.ci95), short_number(returns.iqm),
+            text(returns.iqm_ci95)});
         for (std::size_t i = 1; i < acting->measures.size(); ++i) {
           row.push_back(short_number(acting->measures[i].mean));
         }
+        const bool learned = !condition.steps_to_90.values.empty();
+        row.push_back(learned ? short_number(condition.steps_to_90.mean) : "");
         if (!experiment.baseline.empty()) {
           row.push_back(acting->change ? short_number(acting->change->mean) : "");
         }

@@ -24,7 +24,9 @@ struct MeasureSummary {
   std::vector<double> values;  ///< of each seed
   double mean = 0.0;
   double iqm = 0.0;
-  Interval ci95;  ///< of the mean; NaN for a single seed, or where a value is not defined
+  // NaN for a single seed, or where a value is not defined.
+  Interval ci95;      ///< of the mean
+  Interval iqm_ci95;  ///< of the interquartile mean
 };
 
 struct Difference {
@@ -50,6 +52,8 @@ struct ConditionReport {
   ActingReport sampled;
   // Over environment steps of training; without points where it imitates.
   Curve learning;  ///< training return
+  /// Until the return has made 90 % of the way from its first value to its best; of each run.
+  MeasureSummary steps_to_90;
   /// Shares of |a| >= 0.99 among the most probable and the executed actions; without points for
   /// discrete actions.
   Curve mode_saturation;

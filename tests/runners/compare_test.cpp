@@ -314,5 +314,11 @@ TEST_CASE("Learning curves are read from metrics.csv and averaged over runs") {
   CHECK(message("return_mean_100") == a.string() + ":44: has 2 fields, expected 3");
 }
 
+TEST_CASE("Steps to a share of the best are interpolated, and none where nothing is learned") {
+  CHECK(steps_to_share_of_best({{0, 10, 20, 30}, {-100, -50, 0, -20}}, 0.9) == Approx(18.0));
+  CHECK(steps_to_share_of_best({{5, 10, 20}, {3, 3, 1}}, 0.9) == 5.0);
+  CHECK(steps_to_share_of_best({{5}, {3}}, 0.9) == 5.0);
+}
+
 }  // namespace
 }  // namespace costate
