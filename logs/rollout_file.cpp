@@ -635,6 +635,7 @@ struct RolloutReader::Impl {
   std::vector<std::int64_t> starts;
   std::vector<std::int64_t> lengths;
   std::vector<std::int64_t> last_steps;
+  std::vector<double> returns;
   std::uint64_t steps = 0;
 
   void read_header();
@@ -738,7 +739,7 @@ void RolloutReader::Impl::read_index() {
     }
   }
 
-  const auto read_column = [&](const std::string& name, std::vector<std::int64_t>& out) {
+  const auto read_column = [&](const std::string& name, auto& out) {
     const auto column = std::find_if(columns.begin(), columns.end(),
                                      [&](const Column& c) { return c.name == name; });
     const auto i = static_cast<std::size_t>(column - columns.begin());
@@ -748,6 +749,7 @@ void RolloutReader::Impl::read_index() {
   read_column("episodes/start", starts);
   read_column("episodes/length", lengths);
   read_column("episodes/last_step", last_steps);
+  read_column("episodes/return", returns);
   std::uint64_t next = 0;
   for (std::size_t i = 0; i < episode_rows; ++i) {
     if (starts[i] != static_cast<std::int64_t>(next) || lengths[i] < 0 ||
@@ -790,6 +792,9 @@ std::uint64_t RolloutReader::step_count() const {
 }
 std::uint64_t RolloutReader::length(std::uint64_t i) const {
   return static_cast<std::uint64_t>(impl_->lengths.at(i));
+}
+double RolloutReader::episode_return(std::uint64_t i) const {
+  return impl_->returns.at(i);
 }
 
 std::uint64_t RolloutReader::episodes_until(std::int64_t last_step) const {

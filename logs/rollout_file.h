@@ -112,8 +112,9 @@ class RolloutReader {
   const RolloutHeader& header() const;
   std::uint64_t episode_count() const;
   std::uint64_t step_count() const;
-  /// The length in steps of episode i.
+  /// The length in steps, and the return, of episode i; neither reads its steps.
   std::uint64_t length(std::uint64_t i) const;
+  double episode_return(std::uint64_t i) const;
   /// How many of the first episodes ended at a training step <= `last_step`.
   std::uint64_t episodes_until(std::int64_t last_step) const;
 

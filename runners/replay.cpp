@@ -3,11 +3,13 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "logs/rollout_file.h"
 #include "logs/run_folder.h"
+#include "runners/episode_selection.h"
 #include "runners/main.h"
 #include "runners/replay_check.h"
 #include "runners/run_config.h"
@@ -25,12 +27,15 @@ const char* ending(const Episode& episode) {
   return episode.truncated.back() != 0 ? "truncated" : "open";
 }
 
-void list_episodes(const RolloutReader& reader, const fs::path& file, bool json) {
+void list_episodes(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
+                   const fs::path& file, bool json) {
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {
       {"index", "env", "episode", "length", "return", "ending", "first row", "last step"}};
   std::uint64_t first_row = 0;
-  for (std::uint64_t i = 0; i < reader.episode_count(); ++i) {
+  std::uint64_t next = 0;  // the episode that begins there
+  for (const std::uint64_t i : chosen) {
+    for (; next < i; ++next) first_row += reader.length(next);
     const Episode e = reader.read(i);
     if (json) {
       list.push_back({{"index", i},
@@ -47,7 +52,6 @@ void list_episodes(const RolloutReader& reader, const fs::path& file, bool json)
                       std::to_string(e.length()), short_number(e.episode_return), ending(e),
                       std::to_string(first_row), std::to_string(e.last_step)});
     }
-    first_row += e.length();
   }
   if (json) {
     Json out;
@@ -80,9 +84,10 @@ Json to_json(const ReplayCheck& check, const fs::path& file) {
 }
 
 /// Returns whether nothing differs.
-bool verify(const RolloutReader& reader, const fs::path& file, int threads, bool json) {
+bool verify(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
+            const fs::path& file, int threads, bool json) {
   ThreadPool pool(threads);
-  const ReplayCheck check = check_replay(reader, file.string(), pool);
+  const ReplayCheck check = check_replay(reader, chosen, file.string(), pool);
   if (json) {
     std::cout << to_json(check, file).dump() << '\n';
   } else {
@@ -122,12 +127,13 @@ int run(int argc, char** argv) {
       ->type_name("FILE.h5")
       ->excludes(run_option);
   app.add_flag("--verify", verify_too,
-               "Simulate every episode anew; name the first difference and exit with 1");
+               "Simulate the episodes anew; name the first difference and exit with 1");
   app.add_option("--threads", threads, "Worker threads of --verify; 0: one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_flag("--json", json, "Print one JSON object");
+  const EpisodeSelection selection(app);
   if (!parse_command_line(app, argc, argv)) return 0;
   if (folder.empty() && file.empty()) {
     throw UsageError("give a run folder or --file FILE.h5 (see `costate replay --help`)");
@@ -135,11 +141,12 @@ int run(int argc, char** argv) {
 
   const fs::path path = file.empty() ? rollouts_of(folder) : fs::path(file);
   const RolloutReader reader(path);
+  const std::vector<std::uint64_t> chosen = selection.choose(reader, path.string());
   if (!verify_too) {
-    list_episodes(reader, path, json);
+    list_episodes(reader, chosen, path, json);
     return 0;
   }
-  return verify(reader, path, threads, json) ? 0 : 1;
+  return verify(reader, chosen, path, threads, json) ? 0 : 1;
 }
 
 }  // namespace

@@ -174,7 +174,8 @@ class EpisodeChecker {
 
 }  // namespace
 
-ReplayCheck check_replay(const RolloutReader& reader, const std::string& file, ThreadPool& pool) {
+ReplayCheck check_replay(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
+                         const std::string& file, ThreadPool& pool) {
   // A file that does not fit is a failed run, not a wrong command line, whatever found it.
   const auto failed = [&](const std::string& where, const Error& error) {
     return Error(file + ": " + where + error.what());
@@ -189,21 +190,21 @@ ReplayCheck check_replay(const RolloutReader& reader, const std::string& file, T
   }
 
   ReplayCheck check;
-  check.episodes = reader.episode_count();
-  check.steps = reader.step_count();
+  check.episodes = chosen.size();
+  for (const std::uint64_t i : chosen) check.steps += reader.length(i);
   // HDF5 reads on this thread alone; a batch bounds the memory.
   const std::size_t workers = checkers.size();
   const std::size_t batch = 16 * workers;
   std::vector<Episode> episodes;
   std::vector<std::uint64_t> differences(batch);
   std::vector<std::optional<ReplayDifference>> firsts(batch);
-  for (std::uint64_t begin = 0; begin < check.episodes; begin += batch) {
+  for (std::size_t begin = 0; begin < chosen.size(); begin += batch) {
     episodes.clear();
-    const std::uint64_t end = std::min(begin + batch, check.episodes);
-    for (std::uint64_t i = begin; i < end; ++i) episodes.push_back(reader.read(i));
+    const auto indices = chosen.subspan(begin, std::min(batch, chosen.size() - begin));
+    for (const std::uint64_t i : indices) episodes.push_back(reader.read(i));
     pool.parallel_for(static_cast<int>(workers), [&](int worker) {
       for (auto k = static_cast<std::size_t>(worker); k < episodes.size(); k += workers) {
-        const std::uint64_t index = begin + k;
+        const std::uint64_t index = indices[k];
         try {
           differences[k] =
               checkers[static_cast<std::size_t>(worker)]->check(episodes[k], index, firsts[k]);

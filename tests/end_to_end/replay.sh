@@ -10,6 +10,48 @@ check_run "a run of 24 000 logged steps" 0 train --env HalfCheetah-v5 --steps 24
 run replay run --verify --threads 1
 check "replay finds no difference" \
   "0|run/rollouts.h5: 24 episodes, 24000 steps replayed, 0 differences|" "$code|$out|$err"
+
+# The episodes that are asked for, by an independent look at the whole list.
+run replay run --json
+printf "%s" "$out" >list.json
+for wish in --best --worst "--episode 3 --episode 17" "--sample 5"; do
+  # shellcheck disable=SC2086
+  check_run "replay $wish" 0 replay run $wish --verify --json --threads 1
+  printf "%s" "$out" >verified.json
+  check_run "replay $wish lists them" 0 replay run $wish --json
+  printf "%s" "$out" >chosen.json
+  check "of $wish" "right" "$("$python" - "$wish" chosen.json verified.json <<'PYTHON'
+import json
+import sys
+
+every = json.load(open("list.json"))["episodes"]
+chosen = json.load(open(sys.argv[2]))["episodes"]
+verified = json.load(open(sys.argv[3]))
+wish = sys.argv[1]
+returns = [e["return"] for e in every]
+indices = [e["index"] for e in chosen]
+expected = {
+    "--best": [returns.index(max(returns))],
+    "--worst": [returns.index(min(returns))],
+    "--episode 3 --episode 17": [3, 17],
+}.get(wish, indices)
+right = (
+    indices == expected == sorted(set(indices))
+    and len(indices) == {"--sample 5": 5}.get(wish, len(expected))
+    and all(every[e["index"]] == e for e in chosen)
+    and verified["episodes"] == len(chosen)
+    and verified["steps"] == sum(e["length"] for e in chosen)
+    and verified["differences"] == 0
+)
+print("right" if right else f"wrong: {indices}")
+PYTHON
+)"
+done
+check_error "an episode that is not there" 2 "--episode 24" "24 episodes" "0 to 23" -- \
+  replay run --episode 24
+check_error "more than there are" 2 "--sample 25" "24 episodes" -- replay run --sample 25
+check_error "two wishes" 2 "--best" -- replay run --best --worst
+
 for algo in sac mpo; do
   check_run "a logged run of $algo" 0 train --env Pendulum-v1 --algo $algo --steps 1200 --threads 1 \
     --quiet --log-rollouts all --run $algo

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <vector>
 
 #include "envs/env_config.h"
@@ -83,7 +84,9 @@ ReplayCheck check(const Log& log, int threads = 1) {
   for (const Episode& episode : log.episodes) writer.append(episode);
   writer.flush();
   ThreadPool pool(threads);
-  return check_replay(RolloutReader(file), "rollouts.h5", pool);
+  std::vector<std::uint64_t> all(log.episodes.size());
+  std::iota(all.begin(), all.end(), std::uint64_t{0});
+  return check_replay(RolloutReader(file), all, "rollouts.h5", pool);
 }
 
 // The number whose lowest bit is the other one.

@@ -1,0 +1,61 @@
+#include "runners/episode_selection.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "envs/error.h"
+#include "envs/random.h"
+
+namespace costate {
+
+EpisodeSelection::EpisodeSelection(CLI::App& app) {
+  auto* group = app.add_option_group("episodes", "Which episodes; all of them otherwise");
+  group->add_option("--episode", episodes_, "Index in the file, from 0; may be repeated")
+      ->type_name("K")
+      ->allow_extra_args(false);
+  group->add_flag("--best", best_, "The one of the greatest return");
+  group->add_flag("--worst", worst_, "The one of the least return");
+  group->add_option("--sample", sample_, "So many, drawn at random, the same at every call")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  group->require_option(0, 1);
+}
+
+std::vector<std::uint64_t> EpisodeSelection::choose(const RolloutReader& reader,
+                                                    const std::string& file) const {
+  const std::uint64_t count = reader.episode_count();
+  const std::string holds = file + " holds " + std::to_string(count) + " episodes";
+  std::vector<std::uint64_t> all(count);
+  std::iota(all.begin(), all.end(), std::uint64_t{0});
+  if (!episodes_.empty()) {
+    for (const std::uint64_t k : episodes_) {
+      if (k >= count) {
+        throw UsageError("--episode " + std::to_string(k) + ": " + holds +
+                         (count == 0 ? "" : ", expected 0 to " + std::to_string(count - 1)));
+      }
+    }
+    std::vector<std::uint64_t> chosen = episodes_;
+    std::ranges::sort(chosen);
+    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    return chosen;
+  }
+  if (!best_ && !worst_ && sample_ == 0) return all;
+  if (best_ || worst_) {
+    if (count == 0) throw UsageError((best_ ? "--best: " : "--worst: ") + holds);
+    const auto of = [&](std::uint64_t i) { return reader.episode_return(i); };
+    return {best_ ? *std::ranges::max_element(all, {}, of)
+                  : *std::ranges::min_element(all, {}, of)};
+  }
+  if (sample_ > count) {
+    throw UsageError("--sample " + std::to_string(sample_) + ": " + holds);
+  }
+  RandomStream random(derive_key({count}));
+  for (std::uint64_t i = 0; i < sample_; ++i) {
+    std::swap(all[i], all[i + random.below(count - i)]);
+  }
+  all.resize(sample_);
+  std::ranges::sort(all);
+  return all;
+}
+
+}  // namespace costate
