@@ -1,8 +1,8 @@
 // Seyde et al. change the head and nothing else, under several learners. Here: every head under
 // PPO, SAC and MPO, on tasks of three families, with small networks and few steps, so that five
-// seeds of the whole table take a few hours of two cores. What differs from one task to another
-// (length of training, discount, for how long an action is held) is the same for every head, and
-// nothing was tuned for one of them.
+// seeds of the whole table take less than an hour of two cores. What differs from one task to
+// another (length of training, discount, for how long an action is held) is the same for every
+// head, and nothing was tuned for one of them.
 #include <string>
 #include <vector>
 
