@@ -51,9 +51,9 @@ double minimum_time(double x, double v);
 /// or, where the mass comes faster than w, it coasts at once: cost = A / |v| + price |v|.
 double minimum_cost(double x, double v, double price);
 
-/// The least fuel ∫|u| dt with which ẍ = u, |u| ≤ 1 comes from position x0 and velocity v0 to x1 and
-/// v1 in a time (s) in which it can. Where it coasts at a speed between v0 and v1 that is |v1 − v0|;
-/// where at a greater one, w, it is 2 w − v0 − v1 with the smaller root w of
+/// The least fuel ∫|u| dt with which ẍ = u, |u| ≤ 1 comes from position x0 and velocity v0 to x1
+/// and v1 in a time (s) in which it can. Where it coasts at a speed between v0 and v1 that is |v1 −
+/// v0|; where at a greater one, w, it is 2 w − v0 − v1 with the smaller root w of
 ///   w² − (time + v0 + v1) w + (v0² + v1²)/2 + x1 − x0 = 0,
 /// and where at a smaller one, that mirrored. From rest to rest over d: time² ≥ 4 d.
 double minimum_fuel(double x0, double v0, double x1, double v1, double time);
