@@ -117,6 +117,7 @@ MujocoEnv::MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string
       nv_(static_cast<std::size_t>(model().nv)),
       physics_(1 + nq_ + nv_ + static_cast<std::size_t>(model().na) + nv_),
       state_(physics_),
+      ahead_(physics_),
       frame_skip_(static_cast<int>(config.frame_skip)),
       spec_(std::move(spec)) {
   spec_.action = action_space(model());
@@ -137,9 +138,10 @@ std::array<std::pair<double*, std::size_t>, 5> MujocoEnv::state_parts(mjData& da
            {data.qacc_warmstart, nv_}}};
 }
 
-mjData& MujocoEnv::borrow_simulator(std::span<const float> controls) {
+mjData& MujocoEnv::borrow_simulator(std::span<const double> state,
+                                    std::span<const float> controls) {
   mjData& data = simulators_->borrow();
-  const double* in = state_.data();
+  const double* in = state.data();
   for (const auto& [part, size] : state_parts(data)) {
     std::copy_n(in, size, part);
     in += size;
@@ -153,14 +155,16 @@ mjData& MujocoEnv::borrow_simulator(std::span<const float> controls) {
 
 template <class Work>
 void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work) {
-  mjData& data = borrow_simulator(controls);
+  mjData& data = borrow_simulator(state_ahead(), controls);
   try {
     work(data);
   } catch (...) {
+    steps_ahead_ = 0;
     mj_resetData(&model(), &data);
     simulators_->give_back(data);
     throw;
   }
+  steps_ahead_ = 0;
   double* out = state_.data();
   for (const auto& [part, size] : state_parts(data)) out = std::copy_n(part, size, out);
   extract(model(), data, {out, derived_});
@@ -170,7 +174,7 @@ void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work
 void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
   if (!renderer_) renderer_ = std::make_unique<Renderer>(model());
   arrange_picture(renderer_->model());
-  mjData& data = borrow_simulator({});
+  mjData& data = borrow_simulator(state_, {});
   mj_fwdPosition(&renderer_->model(), &data);
   try {
     renderer_->draw(data, options, picture);
@@ -232,6 +236,7 @@ void MujocoEnv::scale_parameters(std::span<const double> factors) {
 }
 
 void MujocoEnv::clear() {
+  steps_ahead_ = 0;
   std::fill(state_.begin(), state_.end(), 0.0);
   std::copy_n(model().qpos0, nq_, mutable_qpos().begin());
   if (keyframe_ < 0) return;
@@ -272,7 +277,22 @@ void MujocoEnv::keep_derived(std::size_t count) {
 void MujocoEnv::extract(const mjModel&, mjData&, std::span<double>) const {}
 
 void MujocoEnv::advance(const mjModel& model, mjData& data) const {
-  for (int i = 0; i < frame_skip_; ++i) mj_step(&model, &data);
+  for (int i = steps_ahead_; i < frame_skip_; ++i) mj_step(&model, &data);
+}
+
+void MujocoEnv::head_start(std::span<const float> action) {
+  assert(steps_ahead_ < head_starts());
+  mjData& data = borrow_simulator(state_ahead(), action);
+  mj_step(&model(), &data);
+  if (trouble(data) == nullptr) {
+    double* out = ahead_.data();
+    for (const auto& [part, size] : state_parts(data)) out = std::copy_n(part, size, out);
+    ++steps_ahead_;
+  } else {
+    steps_ahead_ = 0;
+    mj_resetData(&model(), &data);
+  }
+  simulators_->give_back(data);
 }
 
 void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
@@ -297,6 +317,7 @@ void MujocoEnv::save_state(StateWriter& writer) const {
 }
 
 void MujocoEnv::restore_state(StateReader& reader) {
+  steps_ahead_ = 0;
   reader.read(std::span(state_));
 }
 
@@ -345,9 +366,8 @@ void MujocoEnv::check(const mjData& data, std::optional<double> time) const {
 void MujocoEnv::simulate(std::span<const float> action) {
   assert(action.size() == static_cast<std::size_t>(model().nu));
   with_simulator(action, [this](mjData& data) {
-    const double time = data.time;
     advance(model(), data);
-    check(data, time);
+    check(data, /*time=*/state_.front());
   });
 }
 
