@@ -16,6 +16,7 @@
 
 #include "envs/error.h"
 #include "envs/picture.h"
+#include "envs/scene.h"
 #include "envs/spec.h"
 
 namespace costate {
@@ -122,6 +123,11 @@ class Env {
   /// Draws the present state; the same state gives the same bytes. Throws Error where it cannot be
   /// drawn, and UsageError for a camera that there is not.
   virtual void render(const RenderOptions& options, Picture& picture);
+
+  /// What can be seen in the present episode; no bodies where the environment shows nothing.
+  virtual Scene scene() { return {}; }
+  /// Writes where the bodies of scene() are in the present state: [bodies, kPoseNumbers].
+  virtual void body_poses(std::span<double> /*poses*/) {}
 
   /// The physical parameters that can be scaled, such as "mass" or "mass/torso"; none where the
   /// environment offers none.

@@ -835,4 +835,35 @@ Episode RolloutReader::read(std::uint64_t i) const {
   return episode;
 }
 
+Episode RolloutReader::read_numbers(std::uint64_t i) const {
+  silence_hdf5();
+  assert(i < episode_count());
+  Episode episode;
+  Extent extent{impl_->starts[i], impl_->lengths[i]};
+  std::size_t k = 0;
+  visit_columns(impl_->header, episode, extent, [&](const char*, auto values, std::uint64_t) {
+    const Column& column = impl_->columns[k];
+    if (!column.per_step && column.width == kOneAxis) {
+      read_rows(impl_->datasets[k].get(), column, i, 1, values.data(), impl_->doing);
+    }
+    ++k;
+  });
+  return episode;
+}
+
+const char* RolloutReader::ending(std::uint64_t i) const {
+  silence_hdf5();
+  if (length(i) == 0) return "open";
+  const auto last = static_cast<std::uint64_t>(impl_->starts[i]) + length(i) - 1;
+  const auto flag = [&](std::string_view name) {
+    const auto column = std::ranges::find(impl_->columns, name, &Column::name);
+    std::uint8_t value = 0;
+    read_rows(impl_->datasets[static_cast<std::size_t>(column - impl_->columns.begin())].get(),
+              *column, last, 1, &value, impl_->doing);
+    return value != 0;
+  };
+  if (flag("steps/terminated")) return "terminated";
+  return flag("steps/truncated") ? "truncated" : "open";
+}
+
 }  // namespace costate

@@ -121,6 +121,11 @@ class RolloutReader {
   /// Episode i of episode_count(), in the order in which they were appended. Throws Error where its
   /// data are damaged.
   Episode read(std::uint64_t i) const;
+  /// Of episode i only what has one number: env_index, episode, seed, last_step and
+  /// episode_return. Does not read its steps.
+  Episode read_numbers(std::uint64_t i) const;
+  /// "terminated", "truncated", or "open" where the run ended first; reads the last step only.
+  const char* ending(std::uint64_t i) const;
 
  private:
   struct Impl;

@@ -13,6 +13,7 @@
 #include "policies/action_map.h"
 #include "policies/actor_critic.h"
 #include "policies/distribution.h"
+#include "runners/rollout_header.h"
 #include "runners/run_config.h"
 
 namespace costate {
@@ -42,34 +43,20 @@ std::span<const T> row(const std::vector<T>& column, std::size_t i, std::size_t 
   return std::span(column).subspan(i * width, width);
 }
 
-/// The configuration of the run that made the file, where it is kept.
-std::optional<RunConfig> run_config(const RolloutHeader& header) {
-  const auto config = header.attributes.find("config");
-  if (config == header.attributes.end()) return std::nullopt;
-  return parse_config(config->second, "attribute config");
-}
-
-EnvConfig environment(const RolloutHeader& header, const std::optional<RunConfig>& config) {
-  return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
-}
-
 /// What checks episodes one after another: an environment with its buffers.
 class EpisodeChecker {
  public:
   explicit EpisodeChecker(const RolloutHeader& header)
-      : EpisodeChecker(header, run_config(header)) {}
-
-  /// `config` is that of the run which made the file, where it is known.
-  EpisodeChecker(const RolloutHeader& header, const std::optional<RunConfig>& config)
       : header_(header),
-        env_(environment(header, config).make()),
+        env_(logged_environment(header).make()),
         action_map_(env_->spec().action),
         exact_(header.observation_size),
         observation_(header.observation_size),
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    if (config) head_ = make_distribution(config->policy, env_->spec().action);
+    if (const auto config = logged_config(header))
+      head_ = make_distribution(config->policy, env_->spec().action);
   }
 
   /// Returns the number of differences, and the first one in `first`.

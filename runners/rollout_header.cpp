@@ -23,4 +23,23 @@ RolloutHeader rollout_header(RunConfig config, const Distribution& distribution,
   return header;
 }
 
+std::optional<RunConfig> logged_config(const RolloutHeader& header) {
+  const auto config = header.attributes.find("config");
+  if (config == header.attributes.end()) return std::nullopt;
+  return parse_config(config->second, "attribute config");
+}
+
+EnvConfig logged_environment(const RolloutHeader& header) {
+  const std::optional<RunConfig> config = logged_config(header);
+  return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
+}
+
+void start_logged(Env& env, const RolloutHeader& header, const Episode& episode,
+                  std::span<double> observation) {
+  env.reset(episode.seed, observation);
+  if (header.state_bytes == 0) return;
+  StateReader reader(episode.initial_state);
+  env.restore_state(reader);
+}
+
 }  // namespace costate

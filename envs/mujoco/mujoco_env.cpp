@@ -189,6 +189,85 @@ void MujocoEnv::arrange_picture(mjModel&) const {}
 
 namespace {
 
+/// A geom as a shape; nothing where it is not to be seen.
+std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
+  using Kind = SceneShape::Kind;
+  constexpr int kVisibleGroups = 3;
+  const int material = model.geom_matid[geom];
+  const float* color = material >= 0 ? model.mat_rgba + 4 * material : model.geom_rgba + 4 * geom;
+  if (model.geom_group[geom] >= kVisibleGroups || color[3] == 0.0f) return std::nullopt;
+
+  SceneShape shape;
+  shape.body = static_cast<std::size_t>(model.geom_bodyid[geom]);
+  std::copy_n(model.geom_pos + 3 * geom, 3, shape.pose.position.begin());
+  std::copy_n(model.geom_quat + 4 * geom, 4, shape.pose.rotation.begin());
+  std::copy_n(model.geom_size + 3 * geom, 3, shape.size.begin());
+  std::copy_n(color, 4, shape.color.begin());
+  switch (model.geom_type[geom]) {
+    case mjGEOM_PLANE:
+      shape.kind = Kind::kPlane;
+      return shape;
+    case mjGEOM_SPHERE:
+      shape.kind = Kind::kSphere;
+      return shape;
+    case mjGEOM_CAPSULE:
+      shape.kind = Kind::kCapsule;
+      return shape;
+    case mjGEOM_ELLIPSOID:
+      shape.kind = Kind::kEllipsoid;
+      return shape;
+    case mjGEOM_CYLINDER:
+      shape.kind = Kind::kCylinder;
+      return shape;
+    case mjGEOM_BOX:
+      shape.kind = Kind::kBox;
+      return shape;
+    case mjGEOM_MESH: {
+      shape.kind = Kind::kMesh;
+      const int mesh = model.geom_dataid[geom];
+      for (int i = 0; i < model.mesh_vertnum[mesh]; ++i) {
+        const float* vertex = model.mesh_vert + 3 * (model.mesh_vertadr[mesh] + i);
+        shape.points.push_back({vertex[0], vertex[1], vertex[2]});
+      }
+      for (int i = 0; i < model.mesh_facenum[mesh]; ++i) {
+        const int* face = model.mesh_face + 3 * (model.mesh_faceadr[mesh] + i);
+        shape.faces.push_back({face[0], face[1], face[2]});
+      }
+      return shape;
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Scene MujocoEnv::scene() {
+  const Model arranged(mj_copyModel(nullptr, &model()), mj_deleteModel);
+  if (!arranged) throw Error("out of memory for a model of " + spec_.id);
+  arrange_picture(*arranged);
+  Scene scene;
+  for (int i = 0; i < arranged->nbody; ++i) scene.bodies.push_back(name(mjOBJ_BODY, i));
+  for (int i = 0; i < arranged->ngeom; ++i) {
+    if (auto shape = shape_of(*arranged, i)) scene.shapes.push_back(std::move(*shape));
+  }
+  return scene;
+}
+
+void MujocoEnv::body_poses(std::span<double> poses) {
+  assert(poses.size() == static_cast<std::size_t>(model().nbody) * kPoseNumbers);
+  mjData& data = borrow_simulator(state_, {});
+  mj_kinematics(&model(), &data);
+  auto out = poses.begin();
+  for (int i = 0; i < model().nbody; ++i) {
+    out = std::copy_n(data.xpos + 3 * i, 3, out);
+    out = std::copy_n(data.xquat + 4 * i, 4, out);
+  }
+  simulators_->give_back(data);
+}
+
+namespace {
+
 /// The name under which element i can be scaled alone, or nullptr. The world is no body of weight.
 const char* scalable_name(const mjModel& model, const ScalableArray& array, int i) {
   if (array.kind == mjOBJ_BODY && i == 0) return nullptr;

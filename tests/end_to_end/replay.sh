@@ -81,7 +81,7 @@ PYTHON
 
 # check_found FIELD EPISODE STEP: replay names it in flipped.h5.
 check_found() {
-  check_run "a flipped bit in $1: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+  check_run "a flipped bit in $1: exit code 1" 1 replay flipped.h5 --verify --threads 1
   check_contains "it is named" "flipped.h5: first difference in episode $2, step $3: $1[" "$err"
   check "in one line" 1 "$(wc -l <.stderr)"
 }
@@ -93,5 +93,23 @@ flip_bit steps/rewards 0 13357
 check_found rewards 13 357
 flip_bit episodes/initial_state 3 7 100
 check_found initial_state 7 0
+
+# What one sees: a page, a picture, videos.
+check_run "a page of two episodes" 0 replay run flipped.h5 --worst --html page.html
+check "it asks for nothing" 0 "$(grep -cE '<(script|img|link)[^>]* (src|href)=' page.html)"
+check_run "a picture" 0 replay run --best --step 10 --png frame.png --size 64x48
+check "it is a PNG of that size" "64x48" "$("$python" -c '
+import struct
+data = open("frame.png", "rb").read()
+assert data[:8] == b"\x89PNG\r\n\x1a\n"
+print("%dx%d" % struct.unpack(">II", data[16:24]))')"
+check_run "a picture beyond the end" 2 replay run --episode 0 --step 1001 --png beyond.png
+check_contains "says how long the episode is" "1000 steps" "$err"
+check_run "a video of another kind" 2 replay run --best --video video.avi
+check_contains "names those that there are" ".mp4, .webm or .gif" "$err"
+check_run "a camera that there is not" 2 replay run --best --png camera.png --camera nowhere
+check_contains "names it" "nowhere" "$err"
+check_run "two runs for what shows one" 2 replay run flipped.h5 --png two.png
+check "nothing is left of what failed" 0 "$(ls | grep -cE 'beyond|avi|camera|two|tmp')"
 
 finish
