@@ -72,7 +72,7 @@ std::uint64_t EpisodeSelection::extreme(const RolloutReader& reader, const std::
   });
   // What the end of the run cut off says nothing of how good the policy was.
   const auto whole = std::ranges::find_if(
-      order, [&](std::uint64_t i) { return std::string_view(reader.ending(i)) != "open"; });
+      order, [&](std::uint64_t i) { return reader.ending(i) != EpisodeEnding::kOpen; });
   return whole == order.end() ? order.front() : *whole;
 }
 

@@ -6,15 +6,13 @@
 #include <set>
 #include <vector>
 
-#include "envs/assets.h"
 #include "envs/env.h"
 #include "envs/error.h"
 #include "envs/format.h"
-#include "logs/atomic_file.h"
 #include "logs/markup.h"
 #include "logs/page.h"
+#include "runners/page_files.h"
 #include "runners/rollout_header.h"
-#include "runners/version.h"
 
 namespace costate {
 namespace {
@@ -116,47 +114,29 @@ std::string facts_table(const Json& facts) {
   return html + "</table>\n";
 }
 
-std::string page_file(const std::string& name) {
-  if (const auto path = find_data("pages/" + name)) return read_text_file(*path);
-  throw Error("pages/" + name +
-              " not found in share/costate; COSTATE_DATA can name the folder that holds pages/");
-}
-
-std::string three_js_file(const std::string& name) {
-  const fs::path path = fs::path(COSTATE_THREE_JS) / name;
-  if (!fs::exists(path)) {
-    throw Error(path.string() + " is missing: the page needs three.js (package libjs-three)");
-  }
-  return read_text_file(path);
-}
-
 }  // namespace
 
 Json replayed_episode(const RolloutReader& reader, std::uint64_t episode, const fs::path& file) {
   const RolloutHeader& header = reader.header();
-  const Episode e = reader.read(episode);
   Json out;
+  const std::unique_ptr<Env> env = logged_environment(header, file.string());
   try {
-    const std::unique_ptr<Env> env = logged_environment(header).make();
+    check_same_model(header, *env);
+    const Episode e = reader.read(episode);
     const EnvSpec& spec = env->spec();
-    std::vector<double> observation(static_cast<std::size_t>(spec.observation.size()));
-    if (observation.size() != header.observation_size ||
-        static_cast<std::uint64_t>(spec.action.size()) != header.action_size) {
-      throw Error("its rows are not of the environment's size");
-    }
+    std::vector<double> observation(header.observation_size);
     out["label"] = file.string() + ", episode " + std::to_string(episode);
     out["facts"] = {{"environment", header.env},
                     {"episode", episode},
                     {"return", number(e.episode_return)},
                     {"steps", e.length()},
-                    {"ending", reader.ending(episode)},
+                    {"ending", ending_name(reader.ending(episode))},
                     {"training step", e.last_step},
                     {"seed of the episode", std::to_string(e.seed)},
                     {"seed of the run", std::to_string(header.seed)},
                     {"logged by", "Costate " + attribute(header, "costate_version") + " (" +
-                                      attribute(header, "git_version") + "), MuJoCo " +
-                                      attribute(header, "mujoco_version")}};
-    out["ending"] = reader.ending(episode);
+                                      attribute(header, "git_version") + ")"}};
+    out["ending"] = ending_name(reader.ending(episode));
     out["control_step"] = number(spec.control_step);
     start_logged(*env, header, e, observation);
     const Scene scene = env->scene();

@@ -26,15 +26,12 @@ constexpr int kStripHeight = 48;  // pixels
 /// An episode that is simulated anew, step by step.
 class Player {
  public:
-  Player(const RolloutReader& reader, std::uint64_t index)
+  Player(const RolloutReader& reader, std::uint64_t index, const fs::path& file)
       : header_(reader.header()),
         episode_(reader.read(index)),
-        env_(logged_environment(header_).make()),
-        observation_(static_cast<std::size_t>(spec().observation.size())) {
-    if (observation_.size() != header_.observation_size ||
-        static_cast<std::uint64_t>(spec().action.size()) != header_.action_size) {
-      throw Error("its rows are not of the environment's size");
-    }
+        env_(logged_environment(header_, file.string())),
+        observation_(header_.observation_size) {
+    check_same_model(header_, *env_);
     start_logged(*env_, header_, episode_, observation_);
   }
 
@@ -122,7 +119,7 @@ bool write_video(const RolloutReader& reader, std::uint64_t index, const fs::pat
                  const RenderOptions& options, const fs::path& video,
                  const std::function<bool(std::uint64_t)>& progress) {
   return with_names(file, index, [&] {
-    Player player(reader, index);
+    Player player(reader, index, file);
     const double seconds = player.spec().control_step > 0.0 ? player.spec().control_step : 0.05;
     const auto stride =
         static_cast<std::size_t>(std::max(1.0, std::ceil(1.0 / (seconds * kMaxFrameRate) - 1e-9)));
@@ -155,7 +152,7 @@ void write_frame(const RolloutReader& reader, std::uint64_t index, const fs::pat
                  const RenderOptions& options, std::optional<std::uint64_t> step,
                  const fs::path& png) {
   with_names(file, index, [&] {
-    Player player(reader, index);
+    Player player(reader, index, file);
     const std::size_t length = player.episode().length();
     if (step && *step > length) {
       throw UsageError("--step " + std::to_string(*step) + ": episode " + std::to_string(index) +

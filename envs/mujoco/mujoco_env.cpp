@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "envs/assets.h"
 #include "envs/error.h"
 #include "envs/format.h"
+#include "envs/hash.h"
 
 namespace costate {
 namespace {
@@ -111,7 +113,8 @@ void MujocoConfig::describe(Options& options) {
 }
 
 MujocoEnv::MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string& asset)
-    : simulators_(shared_simulators(
+    : model_file_(config.xml_file.empty() ? "assets/" + asset : config.xml_file),
+      simulators_(shared_simulators(
           config.xml_file.empty() ? asset_path(asset) : std::filesystem::path(config.xml_file))),
       nq_(static_cast<std::size_t>(model().nq)),
       nv_(static_cast<std::size_t>(model().nv)),
@@ -242,6 +245,21 @@ std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
 
 }  // namespace
 
+double MujocoEnv::actuator_power(std::span<const float> action) {
+  mjData& data = borrow_simulator(state_, action);
+  mj_fwdPosition(&model(), &data);
+  mj_fwdVelocity(&model(), &data);
+  mj_fwdActuation(&model(), &data);
+  double power = 0.0;
+  for (int i = 0; i < model().nu; ++i) {
+    power += std::abs(data.actuator_force[i] * data.actuator_velocity[i]);
+  }
+  // MuJoCo leaves these to the next step only where they are the state's; they are not.
+  mj_resetData(&model(), &data);
+  simulators_->give_back(data);
+  return power;
+}
+
 Scene MujocoEnv::scene() {
   const Model arranged(mj_copyModel(nullptr, &model()), mj_deleteModel);
   if (!arranged) throw Error("out of memory for a model of " + spec_.id);
@@ -312,6 +330,13 @@ void MujocoEnv::scale_parameters(std::span<const double> factors) {
   mj_setConst(&scaled, &data);
   mj_resetData(&scaled, &data);
   simulators_->give_back(data);
+}
+
+std::optional<PhysicsModel> MujocoEnv::physics_model() const {
+  const mjModel& nominal = nominal_model();
+  std::vector<std::byte> bytes(static_cast<std::size_t>(mj_sizeModel(&nominal)));
+  mj_saveModel(&nominal, nullptr, bytes.data(), static_cast<int>(bytes.size()));
+  return PhysicsModel{model_file_, fnv1a(bytes)};
 }
 
 void MujocoEnv::clear() {

@@ -57,6 +57,7 @@ class MujocoEnv : public Env {
   void render(const RenderOptions& options, Picture& picture) final;
   /// The bodies of the model and their geoms of the visible groups (0 to 2); height fields, sites
   /// and tendons are left out.
+  double actuator_power(std::span<const float> action) final;
   Scene scene() final;
   void body_poses(std::span<double> poses) final;
   /// "mass", "friction", "damping" and "gear" for all of the model, and "mass/<body>",
@@ -65,6 +66,7 @@ class MujocoEnv : public Env {
   /// friction of both.
   std::vector<std::string> parameter_names() const final;
   void scale_parameters(std::span<const double> factors) final;
+  std::optional<PhysicsModel> physics_model() const final;
 
  protected:
   /// `spec` comes with everything but the spaces and the control step: the action space is read off
@@ -163,6 +165,7 @@ class MujocoEnv : public Env {
     return edited_model_ ? *edited_model_ : simulators_->model();
   }
 
+  std::string model_file_;
   std::shared_ptr<Simulators> simulators_;
   // The environment's own, where the task edits it and once its parameters were scaled. They fit
   // the shared mjData all the same.

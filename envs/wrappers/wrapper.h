@@ -27,10 +27,14 @@ class Wrapper : public Env {
   void render(const RenderOptions& options, Picture& picture) final {
     env_->render(options, picture);
   }
+  double actuator_power(std::span<const float> action) final {
+    return env_->actuator_power(action);
+  }
   Scene scene() final { return env_->scene(); }
   void body_poses(std::span<double> poses) final { env_->body_poses(poses); }
   std::vector<std::string> parameter_names() const final { return env_->parameter_names(); }
   void scale_parameters(std::span<const double> factors) final { env_->scale_parameters(factors); }
+  std::optional<PhysicsModel> physics_model() const final { return env_->physics_model(); }
   std::span<const double> episode_values() const override { return env_->episode_values(); }
 
  protected:
