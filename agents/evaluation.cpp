@@ -4,6 +4,7 @@
 
 #include "agents/streams.h"
 #include "envs/error.h"
+#include "envs/hash.h"
 
 namespace costate {
 
@@ -137,6 +138,10 @@ Episode record_episode(Env& env, const FrozenPolicy& policy, bool deterministic,
         episode.episode_return += p.result.reward;
       });
   episode.final_observation.assign(play.exact.begin(), play.exact.end());
+  std::vector<std::byte> state;
+  StateWriter writer(state);
+  env.save_state(writer);
+  episode.final_state_hash = fnv1a(state);
   return episode;
 }
 

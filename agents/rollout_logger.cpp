@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "envs/hash.h"
 #include "envs/random.h"
 
 namespace costate {
@@ -92,6 +93,7 @@ void RolloutLogger::Resets::clear() {
   starts.clear();
   states.clear();
   final_observations.clear();
+  final_state_hashes.clear();
   drawn.clear();
 }
 
@@ -116,6 +118,7 @@ void RolloutLogger::reserve(int steps) {
     resets.starts.reserve(ends);
     resets.states.reserve(ends * header_.state_bytes);
     resets.final_observations.reserve(ends * header_.observation_size);
+    resets.final_state_hashes.reserve(ends);
     resets.drawn.reserve(ends * header_.drawn_names.size());
   }
 }
@@ -128,6 +131,7 @@ void RolloutLogger::start_episode(int env, const VectorEnv& vector) {
   const std::size_t o = header_.observation_size;
   const auto ended = vector.final_observations().subspan(env * o, o);
   resets.final_observations.insert(resets.final_observations.end(), ended.begin(), ended.end());
+  resets.final_state_hashes.push_back(fnv1a(vector.final_state(env)));
   const auto drawn = vector.episode_values(env);
   resets.drawn.insert(resets.drawn.end(), drawn.begin(), drawn.end());
 }
@@ -200,6 +204,7 @@ void RolloutLogger::cut(Block& block) {
       if (!ended) continue;
       e.final_observation.clear();
       append_rows(e.final_observation, resets.final_observations, next_reset, 1, o);
+      e.final_state_hash = resets.final_state_hashes[next_reset];
       e.last_step = block.first_step + static_cast<std::int64_t>(buffer.envs) * (t + 1);
       if (wanted(n)) writer_->append(e);
       begin();
@@ -226,13 +231,18 @@ void RolloutLogger::save(Checkpoint& checkpoint) {
   }
 }
 
-void RolloutLogger::finish(std::span<const float> open_observations, std::int64_t step) {
+void RolloutLogger::finish(const VectorEnv& vector, std::int64_t step) {
   const std::size_t o = header_.observation_size;
+  std::vector<std::byte> state;
   for (std::size_t i = 0; i < open_.size(); ++i) {
     Episode& e = open_[i];
     if (e.length() == 0 || !wanted(static_cast<int>(i))) continue;
-    const auto row = open_observations.subspan(i * o, o);
+    const auto row = vector.observations().subspan(i * o, o);
     e.final_observation.assign(row.begin(), row.end());
+    state.clear();
+    StateWriter writer(state);
+    vector.save_simulator(static_cast<int>(i), writer);
+    e.final_state_hash = fnv1a(state);
     e.last_step = step + 1;  // not over yet, so that resuming with more steps drops it
     writer_->append(e);
   }

@@ -40,7 +40,8 @@ class RolloutLogger {
                 BackgroundThread& background);
 
   /// Environment `env` has just been reset, at the beginning of a run or in the step that ended its
-  /// episode. Shards may call this at the same time for different environments.
+  /// episode; `vector` keeps final states. Shards may call this at the same time for different
+  /// environments.
   void start_episode(int env, const VectorEnv& vector);
 
   /// Makes room for an end at every one of the next rollout's `steps` steps, so that start_episode
@@ -56,10 +57,9 @@ class RolloutLogger {
 
   /// Writes the episodes so far to the file and puts what runs on into the checkpoint.
   void save(Checkpoint& checkpoint);
-  /// Appends the episodes that have not ended (`open_observations` [N, obs]: where they stand), at
-  /// the end of a run. To be called once, before the last save. Should the run go on after all, it
-  /// drops them.
-  void finish(std::span<const float> open_observations, std::int64_t step);
+  /// Appends the episodes that have not ended, as they stand in `vector`, at the end of a run. To
+  /// be called once, before the last save. Should the run go on after all, it drops them.
+  void finish(const VectorEnv& vector, std::int64_t step);
 
  private:
   /// What is known of an episode where it starts.
@@ -71,9 +71,11 @@ class RolloutLogger {
   /// The resets of one environment during a rollout, oldest first.
   struct Resets {
     std::vector<EpisodeStart> starts;
-    std::vector<std::byte> states;          // end to end
-    std::vector<float> final_observations;  // [starts, obs] of the episode that ended there, if any
-    std::vector<double> drawn;              // [starts, drawn]
+    std::vector<std::byte> states;  // end to end
+    // [starts, obs] and [starts] of the episode that ended there, if any
+    std::vector<float> final_observations;
+    std::vector<std::uint64_t> final_state_hashes;
+    std::vector<double> drawn;  // [starts, drawn]
     void clear();
   };
   /// A rollout on its way to the background thread.

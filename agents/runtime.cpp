@@ -302,12 +302,13 @@ std::span<const float> Runtime::final_observation(int row) const {
 
 void Runtime::attach(RolloutLogger& logger) {
   logger_ = &logger;
+  environments_.keep_final_states();
   if (steps_ > 0) return;
   for (int i = 0; i < envs(); ++i) logger.start_episode(i, environments_);
 }
 
 void Runtime::finish_logging() {
-  if (logger_ != nullptr) logger_->finish(environments_.observations(), steps_);
+  if (logger_ != nullptr) logger_->finish(environments_, steps_);
 }
 
 void Runtime::save(Checkpoint& checkpoint) const {

@@ -34,6 +34,12 @@ struct PhysicalState {
   std::vector<double> state;
 };
 
+/// What an environment simulates, where that is a model from a file.
+struct PhysicsModel {
+  std::string file;        ///< as a user would name it: "assets/hopper.xml", or a path of their own
+  std::uint64_t hash = 0;  ///< fnv1a of the model as compiled, after options that change it
+};
+
 /// Appends plain values to a byte string; the mirror of StateReader.
 class StateWriter {
  public:
@@ -121,6 +127,9 @@ class Env {
   /// From the next reset or restore on, makes each parameter this multiple of its nominal value:
   /// a factor for each of parameter_names(). "mass" and "mass/torso" multiply.
   virtual void scale_parameters(std::span<const double> factors);
+
+  /// The model that is simulated, before parameters are scaled; none where there is no such file.
+  virtual std::optional<PhysicsModel> physics_model() const { return {}; }
 
   /// What was drawn for this episode beyond its start, a number for each of
   /// spec().episode_values: for the log.

@@ -93,6 +93,11 @@ void VectorEnv::step_range(int first, int n, std::span<const float> actions) {
     truncated_[row] = result.truncated;
     if (result.terminated || result.truncated) {
       keep_observations(i, 1, final_observations_);
+      if (!final_states_.empty()) {
+        final_states_[row].clear();
+        StateWriter writer(final_states_[row]);
+        slot.env->save_state(writer);
+      }
       if (autoreset_ == Autoreset::kSameStep) {
         reset_one(i);
       } else {
@@ -150,6 +155,16 @@ std::span<const float> VectorEnv::observations() const {
 }
 std::span<const float> VectorEnv::final_observations() const {
   return final_observations_;
+}
+void VectorEnv::keep_final_states() {
+  final_states_.resize(slots_.size());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    StateWriter writer(final_states_[i]);
+    slots_[i].env->save_state(writer);  // so that stepping does not have to allocate
+  }
+}
+std::span<const std::byte> VectorEnv::final_state(int i) const {
+  return final_states_.at(static_cast<std::size_t>(i));
 }
 std::span<const double> VectorEnv::rewards() const {
   return rewards_;

@@ -48,12 +48,18 @@ class VectorEnv {
   /// is not finite, naming environment, episode, step and entry.
   void step_range(int first, int n, std::span<const float> actions);
 
+  /// Keeps, from now on, what final_state() gives: for the log.
+  void keep_final_states();
+
   // The results of the last step, a row for each environment.
   std::span<const float> observations() const;        ///< [N, obs]: what to act on next
   std::span<const float> final_observations() const;  ///< [N, obs]: valid where an episode ended
-  std::span<const double> rewards() const;            ///< [N]
-  std::span<const std::uint8_t> terminated() const;   ///< [N]
-  std::span<const std::uint8_t> truncated() const;    ///< [N]
+  /// The simulator of environment i as save_simulator() has it, in the step that ended its last
+  /// episode; where that is kept.
+  std::span<const std::byte> final_state(int i) const;
+  std::span<const double> rewards() const;           ///< [N]
+  std::span<const std::uint8_t> terminated() const;  ///< [N]
+  std::span<const std::uint8_t> truncated() const;   ///< [N]
 
   /// How many episodes environment i has started, and the seed of the one that runs.
   std::uint64_t episode(int i) const;
@@ -98,6 +104,7 @@ class VectorEnv {
   std::vector<double> scratch_;  // [N, obs] what the environments wrote, before rounding
   std::vector<float> observations_;
   std::vector<float> final_observations_;
+  std::vector<std::vector<std::byte>> final_states_;  // [N], or empty where they are not kept
   std::vector<double> rewards_;
   std::vector<std::uint8_t> terminated_;
   std::vector<std::uint8_t> truncated_;

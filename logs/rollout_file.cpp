@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
+#include <libdeflate.h>
 #include <span>
 #include <sys/mman.h>
 #include <system_error>
@@ -22,7 +23,8 @@ namespace costate {
 namespace {
 
 constexpr char kFormat[] = "costate-rollouts";
-constexpr std::int64_t kVersion = 1;
+constexpr char kHeaderChecksum[] = "checksum";
+constexpr std::int64_t kVersion = 2;
 constexpr std::uint64_t kChunkRows = 16384;
 constexpr std::uint64_t kChunkBytes = 256 * 1024;
 // Space for what HDF5 keeps beside the chunks: at all, and about each chunk.
@@ -31,34 +33,40 @@ constexpr std::uint64_t kChunkMetadata = 256;
 // Packed rows in memory at which append() flushes by itself.
 constexpr std::uint64_t kMaxPendingBytes = 256 << 20;
 
-// Where an episode lies among the rows of /steps.
-struct Extent {
-  std::int64_t start = 0;
+// What the file itself adds to an episode.
+struct Placement {
+  std::int64_t start = 0;  // of its rows in /steps
   std::int64_t length = 0;
+  // CRC-32 of the episode's rows of every other column but `start`, which a file that keeps the
+  // newest episodes only changes.
+  std::vector<std::uint32_t> checksums;
 };
 
 constexpr std::uint64_t kOneAxis = 0;  // the width of a column without a second axis
 
 // Calls f(name, values, width) for every column of the file, in a fixed order: the one list of
 // columns that creating, appending and reading share. `episode` may be const.
-template <class EpisodeType, class ExtentType, class F>
-void visit_columns(const RolloutHeader& header, EpisodeType& episode, ExtentType& extent, F&& f) {
+template <class EpisodeType, class PlacementType, class F>
+void visit_columns(const RolloutHeader& header, EpisodeType& episode, PlacementType& placement,
+                   F&& f) {
   const auto rows = [&](const char* name, auto& values, std::uint64_t width) {
     if (width > 0) f(name, std::span(values), width);
   };
   const auto flat = [&](const char* name, auto& values) { f(name, std::span(values), kOneAxis); };
   const auto one = [&](const char* name, auto& value) { f(name, std::span(&value, 1), kOneAxis); };
 
-  one("episodes/start", extent.start);
-  one("episodes/length", extent.length);
+  one("episodes/start", placement.start);
+  one("episodes/length", placement.length);
   one("episodes/env_index", episode.env_index);
   one("episodes/episode", episode.episode);
   one("episodes/seed", episode.seed);
   one("episodes/last_step", episode.last_step);
   one("episodes/return", episode.episode_return);
   rows("episodes/initial_state", episode.initial_state, header.state_bytes);
+  if (header.state_bytes > 0) one("episodes/final_state_hash", episode.final_state_hash);
   rows("episodes/final_observation", episode.final_observation, header.observation_size);
   rows("episodes/drawn", episode.drawn, header.drawn_names.size());
+  rows("episodes/checksums", placement.checksums, placement.checksums.size());
 
   rows("steps/observations", episode.observations, header.observation_size);
   rows("steps/actions", episode.actions, header.action_size);
@@ -73,6 +81,30 @@ void visit_columns(const RolloutHeader& header, EpisodeType& episode, ExtentType
 
 constexpr std::size_t kStartColumn = 0;
 constexpr std::size_t kLengthColumn = 1;
+
+bool has_checksum(std::string_view column) {
+  return column != "episodes/start" && column != "episodes/checksums";
+}
+
+std::vector<std::string> checksum_names(const RolloutHeader& header) {
+  std::vector<std::string> names;
+  const Episode episode;
+  const Placement placement;
+  visit_columns(header, episode, placement, [&](const char* name, auto, std::uint64_t) {
+    if (has_checksum(name)) names.emplace_back(name);
+  });
+  return names;
+}
+
+// Writes the checksums of everything else into `placement`.
+void take_checksums(const RolloutHeader& header, const Episode& episode, Placement& placement) {
+  placement.checksums.clear();
+  visit_columns(
+      header, episode, std::as_const(placement), [&](const char* name, auto values, std::uint64_t) {
+        if (!has_checksum(name)) return;
+        placement.checksums.push_back(libdeflate_crc32(0, values.data(), values.size_bytes()));
+      });
+}
 
 struct Column {
   std::string name;
@@ -92,12 +124,14 @@ struct Column {
 std::vector<Column> columns_of(const RolloutHeader& header) {
   std::vector<Column> columns;
   Episode episode;
-  Extent extent;
-  visit_columns(header, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
-    using Value = typename decltype(values)::value_type;
-    columns.push_back({name, name[0] == 's', hdf5_type<Value>(), width, sizeof(Value),
-                       sizeof(Value) * std::max(width, std::uint64_t{1})});
-  });
+  Placement placement;
+  placement.checksums.resize(checksum_names(header).size());
+  visit_columns(header, episode, placement,
+                [&](const char* name, auto values, std::uint64_t width) {
+                  using Value = typename decltype(values)::value_type;
+                  columns.push_back({name, name[0] == 's', hdf5_type<Value>(), width, sizeof(Value),
+                                     sizeof(Value) * std::max(width, std::uint64_t{1})});
+                });
   return columns;
 }
 
@@ -162,6 +196,26 @@ T read_number(hid_t object, const std::string& name, const std::string& doing) {
 
 // --- columns
 
+// CRC-32 over what the header says: "name NUL text NUL" of each root attribute that holds text, in
+// the order of the names' bytes; the seed in decimals likewise; then each name of a distribution
+// parameter and of a drawn number with a NUL.
+std::uint32_t header_checksum(const RolloutHeader& header) {
+  auto attributes = header.attributes;
+  attributes["env"] = header.env;
+  attributes["format"] = kFormat;
+  std::string text;
+  const auto add = [&](const std::string& word) { text.append(word).push_back('\0'); };
+  for (const auto& [name, value] : attributes) {
+    add(name);
+    add(value);
+  }
+  add("seed");
+  add(std::to_string(header.seed));
+  for (const std::string& name : header.distribution_names) add(name);
+  for (const std::string& name : header.drawn_names) add(name);
+  return libdeflate_crc32(0, text.data(), text.size());
+}
+
 // A rollout file without episodes, as bytes.
 std::vector<std::byte> empty_file(const RolloutHeader& header, const std::string& doing) {
   const auto creation = hdf5_untimed_properties(H5P_FILE_CREATE, doing);
@@ -176,6 +230,8 @@ std::vector<std::byte> empty_file(const RolloutHeader& header, const std::string
   for (const auto& [name, text] : header.attributes) {
     write_texts(file.get(), name, std::span(&text, 1), true, doing);
   }
+  const std::uint32_t checksum = header_checksum(header);
+  write_attribute(file.get(), kHeaderChecksum, H5T_STD_U32LE, scalar.get(), &checksum, doing);
 
   const auto group_creation = hdf5_untimed_properties(H5P_GROUP_CREATE, doing);
   for (const char* group : {"episodes", "steps"}) {
@@ -200,6 +256,9 @@ std::vector<std::byte> empty_file(const RolloutHeader& header, const std::string
     }
     if (column.name == "episodes/drawn") {
       write_texts(dataset.get(), "names", header.drawn_names, false, what);
+    }
+    if (column.name == "episodes/checksums") {
+      write_texts(dataset.get(), "names", checksum_names(header), false, what);
     }
   }
   return hdf5_image(file.get(), doing);
@@ -538,21 +597,24 @@ void RolloutWriter::Impl::keep_first(std::uint64_t episodes) {
 
 void RolloutWriter::append(const Episode& episode) {
   Impl& w = *impl_;
-  const Extent extent{static_cast<std::int64_t>(w.in_file.steps + w.pending.steps),
-                      static_cast<std::int64_t>(episode.length())};
+  Placement placement{static_cast<std::int64_t>(w.in_file.steps + w.pending.steps),
+                      static_cast<std::int64_t>(episode.length()),
+                      {}};
+  take_checksums(w.header, episode, placement);
   std::size_t i = 0;
   // First look at everything, then change anything.
-  visit_columns(w.header, episode, extent, [&](const char* name, auto values, std::uint64_t width) {
-    const std::uint64_t count = w.columns[i++].per_step ? episode.length() : 1;
-    const std::uint64_t expected = count * std::max(width, std::uint64_t{1});
-    if (values.size() != expected) {
-      throw Error(w.path.string() + ": an episode of " + std::to_string(episode.length()) +
-                  " steps has " + std::to_string(values.size()) + " values for " + name +
-                  ", expected " + std::to_string(expected));
-    }
-  });
+  visit_columns(
+      w.header, episode, placement, [&](const char* name, auto values, std::uint64_t width) {
+        const std::uint64_t count = w.columns[i++].per_step ? episode.length() : 1;
+        const std::uint64_t expected = count * std::max(width, std::uint64_t{1});
+        if (values.size() != expected) {
+          throw Error(w.path.string() + ": an episode of " + std::to_string(episode.length()) +
+                      " steps has " + std::to_string(values.size()) + " values for " + name +
+                      ", expected " + std::to_string(expected));
+        }
+      });
   i = 0;
-  visit_columns(w.header, episode, extent, [&](const char*, auto values, std::uint64_t) {
+  visit_columns(w.header, episode, placement, [&](const char*, auto values, std::uint64_t) {
     const auto added = std::as_bytes(values);
     Rows& rows = w.rows[i];
     rows.tail.insert(rows.tail.end(), added.begin(), added.end());
@@ -632,16 +694,21 @@ struct RolloutReader::Impl {
   RolloutHeader header;
   std::vector<Column> columns;
   std::vector<Hdf5Handle> datasets;  // in the order of the columns
-  std::vector<std::int64_t> starts;
   std::vector<std::int64_t> lengths;
-  std::vector<std::int64_t> last_steps;
   std::vector<double> returns;
+  std::vector<EpisodeEntry> entries;
   std::uint64_t steps = 0;
+  std::uint32_t header_checksum = 0;
+  // The flags of one chunk of steps, for ending().
+  mutable std::uint64_t flags_first = 0;
+  mutable std::vector<std::uint8_t> terminated;
+  mutable std::vector<std::uint8_t> truncated;
 
   void read_header();
   void read_index();
   /// Number of rows and the width (kOneAxis without a second axis) of a dataset.
   std::pair<std::uint64_t, std::uint64_t> dims(hid_t dataset, const std::string& name) const;
+  std::size_t column_index(std::string_view name) const;
   /// The width of a two-axis column; 0 where the file does not have it.
   std::uint64_t width(const std::string& name) const;
 };
@@ -657,6 +724,12 @@ std::pair<std::uint64_t, std::uint64_t> RolloutReader::Impl::dims(hid_t dataset,
   }
   hdf5_check(H5Sget_simple_extent_dims(space.get(), extent.data(), nullptr), doing);
   return {extent[0], extent[1]};
+}
+
+std::size_t RolloutReader::Impl::column_index(std::string_view name) const {
+  const auto column = std::ranges::find(columns, name, &Column::name);
+  assert(column != columns.end());
+  return static_cast<std::size_t>(column - columns.begin());
 }
 
 std::uint64_t RolloutReader::Impl::width(const std::string& name) const {
@@ -675,8 +748,10 @@ void RolloutReader::Impl::read_header() {
   const auto version = read_number<std::int64_t>(file.get(), "version", doing);
   if (version != kVersion) {
     throw Error(path.string() + " has rollout format version " + std::to_string(version) +
-                ", expected " + std::to_string(kVersion));
+                ", expected " + std::to_string(kVersion) + ": " +
+                (version < kVersion ? "an older" : "a newer") + " costate wrote it");
   }
+  header_checksum = read_number<std::uint32_t>(file.get(), kHeaderChecksum, doing);
   header.seed = read_number<std::uint64_t>(file.get(), "seed", doing);
 
   std::vector<std::string> names;
@@ -689,7 +764,8 @@ void RolloutReader::Impl::read_header() {
                  &names),
              doing);
   for (const std::string& name : names) {
-    if (name == "format" || name == "version" || name == "seed") continue;
+    if (name == "format" || name == "version" || name == "seed" || name == kHeaderChecksum)
+      continue;
     const auto texts = read_texts(file.get(), name, doing);
     header.attributes[name] = texts.empty() ? "" : texts.front();
   }
@@ -740,22 +816,30 @@ void RolloutReader::Impl::read_index() {
   }
 
   const auto read_column = [&](const std::string& name, auto& out) {
-    const auto column = std::find_if(columns.begin(), columns.end(),
-                                     [&](const Column& c) { return c.name == name; });
-    const auto i = static_cast<std::size_t>(column - columns.begin());
     out.resize(episode_rows);
-    read_rows(datasets[i].get(), *column, 0, episode_rows, out.data(), doing);
+    const std::size_t i = column_index(name);
+    read_rows(datasets[i].get(), columns[i], 0, episode_rows, out.data(), doing);
   };
-  read_column("episodes/start", starts);
+  entries.resize(episode_rows);
+  const auto read_field = [&]<class T>(const std::string& name, T EpisodeEntry::*field) {
+    std::vector<T> values;
+    read_column(name, values);
+    for (std::size_t i = 0; i < episode_rows; ++i) entries[i].*field = values[i];
+  };
   read_column("episodes/length", lengths);
-  read_column("episodes/last_step", last_steps);
   read_column("episodes/return", returns);
+  read_field("episodes/start", &EpisodeEntry::first_row);
+  read_field("episodes/env_index", &EpisodeEntry::env_index);
+  read_field("episodes/episode", &EpisodeEntry::episode);
+  read_field("episodes/seed", &EpisodeEntry::seed);
+  read_field("episodes/last_step", &EpisodeEntry::last_step);
   std::uint64_t next = 0;
   for (std::size_t i = 0; i < episode_rows; ++i) {
-    if (starts[i] != static_cast<std::int64_t>(next) || lengths[i] < 0 ||
+    const std::int64_t start = entries[i].first_row;
+    if (start != static_cast<std::int64_t>(next) || lengths[i] < 0 ||
         static_cast<std::uint64_t>(lengths[i]) > steps - next) {
       throw damaged("episode " + std::to_string(i) + " has " + std::to_string(lengths[i]) +
-                    " steps from row " + std::to_string(starts[i]) + ", expected to begin at row " +
+                    " steps from row " + std::to_string(start) + ", expected to begin at row " +
                     std::to_string(next) + " of " + std::to_string(steps));
     }
     next += static_cast<std::uint64_t>(lengths[i]);
@@ -785,7 +869,7 @@ const RolloutHeader& RolloutReader::header() const {
   return impl_->header;
 }
 std::uint64_t RolloutReader::episode_count() const {
-  return impl_->starts.size();
+  return impl_->entries.size();
 }
 std::uint64_t RolloutReader::step_count() const {
   return impl_->steps;
@@ -797,20 +881,65 @@ double RolloutReader::episode_return(std::uint64_t i) const {
   return impl_->returns.at(i);
 }
 
+const std::vector<EpisodeEntry>& RolloutReader::entries() const {
+  return impl_->entries;
+}
+
+EpisodeEnding RolloutReader::ending(std::uint64_t i) const {
+  const Impl& r = *impl_;
+  if (length(i) == 0) return EpisodeEnding::kOpen;
+  const std::uint64_t row = static_cast<std::uint64_t>(r.entries[i].first_row) + length(i) - 1;
+  if (row < r.flags_first || row - r.flags_first >= r.terminated.size()) {
+    silence_hdf5();
+    const auto read = [&](const char* name, std::vector<std::uint8_t>& out) {
+      const std::size_t k = r.column_index(name);
+      const std::uint64_t rows = r.columns[k].chunk_rows();
+      r.flags_first = row - row % rows;
+      out.resize(std::min(rows, r.steps - r.flags_first));
+      read_rows(r.datasets[k].get(), r.columns[k], r.flags_first, out.size(), out.data(), r.doing);
+    };
+    read("steps/truncated", r.truncated);
+    read("steps/terminated", r.terminated);
+  }
+  if (r.terminated[row - r.flags_first] != 0) return EpisodeEnding::kTerminated;
+  return r.truncated[row - r.flags_first] != 0 ? EpisodeEnding::kTruncated : EpisodeEnding::kOpen;
+}
+
 std::uint64_t RolloutReader::episodes_until(std::int64_t last_step) const {
-  const auto& ends = impl_->last_steps;
-  return static_cast<std::uint64_t>(
-      std::find_if(ends.begin(), ends.end(), [&](std::int64_t end) { return end > last_step; }) -
-      ends.begin());
+  const auto& all = impl_->entries;
+  const auto later = std::ranges::find_if(
+      all, [&](const EpisodeEntry& entry) { return entry.last_step > last_step; });
+  return static_cast<std::uint64_t>(later - all.begin());
+}
+
+bool RolloutReader::header_unchanged() const {
+  return impl_->header_checksum == header_checksum(impl_->header);
+}
+
+std::vector<std::string> RolloutReader::changed_columns(std::uint64_t i,
+                                                        const Episode& episode) const {
+  silence_hdf5();
+  Placement placement{0, impl_->lengths.at(i), {}};
+  take_checksums(impl_->header, episode, placement);
+  std::vector<std::uint32_t> logged(placement.checksums.size());
+  const std::size_t k = impl_->column_index("episodes/checksums");
+  read_rows(impl_->datasets[k].get(), impl_->columns[k], i, 1, logged.data(), impl_->doing);
+  const std::vector<std::string> names = checksum_names(impl_->header);
+  std::vector<std::string> changed;
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    if (logged[c] != placement.checksums[c]) changed.push_back(names[c]);
+  }
+  return changed;
 }
 
 Episode RolloutReader::read(std::uint64_t i) const {
   silence_hdf5();
   assert(i < episode_count());
   const RolloutHeader& h = impl_->header;
-  Extent extent{impl_->starts[i], impl_->lengths[i]};
-  const auto first = static_cast<std::uint64_t>(extent.start);
-  const auto steps = static_cast<std::size_t>(extent.length);
+  const auto first = static_cast<std::uint64_t>(impl_->entries[i].first_row);
+  const auto steps = static_cast<std::size_t>(impl_->lengths[i]);
+  Placement placement;
+  placement.checksums.resize(checksum_names(h).size());
 
   Episode episode;
   episode.initial_state.resize(h.state_bytes);
@@ -827,7 +956,7 @@ Episode RolloutReader::read(std::uint64_t i) const {
   episode.values.resize(steps);
 
   std::size_t k = 0;
-  visit_columns(h, episode, extent, [&](const char*, auto values, std::uint64_t) {
+  visit_columns(h, episode, placement, [&](const char*, auto values, std::uint64_t) {
     const Column& column = impl_->columns[k];
     read_rows(impl_->datasets[k++].get(), column, column.per_step ? first : i,
               column.per_step ? steps : 1, values.data(), impl_->doing);

@@ -49,6 +49,7 @@ struct Episode {
   std::int64_t last_step = 0;            ///< the training step count at which the episode ended
   double episode_return = 0.0;           ///< undiscounted sum of rewards
   std::vector<std::byte> initial_state;  ///< [K] simulator state after the reset
+  std::uint64_t final_state_hash = 0;    ///< fnv1a (envs/hash.h) of the state after the last step
   std::vector<float> final_observation;  ///< [O] after the last step
   std::vector<double> drawn;             ///< [D] a number for each of drawn_names
 
@@ -101,9 +102,21 @@ class RolloutWriter {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What the table of episodes says of one beside its length and return.
+struct EpisodeEntry {
+  std::uint64_t env_index = 0;
+  std::uint64_t episode = 0;
+  std::uint64_t seed = 0;
+  std::int64_t last_step = 0;
+  std::int64_t first_row = 0;  ///< in /steps
+};
+
+enum class EpisodeEnding { kOpen, kTerminated, kTruncated };
+
 class RolloutReader {
  public:
   /// Throws Error where the file is missing, not a rollout file, of another version, or damaged.
+  /// Reads the episodes' table, but none of their steps.
   explicit RolloutReader(std::filesystem::path path);
   ~RolloutReader();
   RolloutReader(RolloutReader&&) noexcept;
@@ -112,15 +125,26 @@ class RolloutReader {
   const RolloutHeader& header() const;
   std::uint64_t episode_count() const;
   std::uint64_t step_count() const;
-  /// The length in steps, and the return, of episode i; neither reads its steps.
+  /// The length in steps, and the return, of episode i.
   std::uint64_t length(std::uint64_t i) const;
   double episode_return(std::uint64_t i) const;
+  /// How episode i ended. Reads at most one chunk of two flags, which it keeps: going through a
+  /// file costs two bytes a step.
+  EpisodeEnding ending(std::uint64_t i) const;
+  /// What else the table says of all episodes.
+  const std::vector<EpisodeEntry>& entries() const;
   /// How many of the first episodes ended at a training step <= `last_step`.
   std::uint64_t episodes_until(std::int64_t last_step) const;
 
   /// Episode i of episode_count(), in the order in which they were appended. Throws Error where its
   /// data are damaged.
   Episode read(std::uint64_t i) const;
+
+  /// Which columns of `episode`, read as episode i, are not what was appended, by their checksums:
+  /// names such as "steps/actions".
+  std::vector<std::string> changed_columns(std::uint64_t i, const Episode& episode) const;
+  /// Whether the root attributes and the names of columns are what was written, by their checksum.
+  bool header_unchanged() const;
 
  private:
   struct Impl;

@@ -86,15 +86,8 @@ Demonstrations gather_demonstrations(const RunConfig& config, const fs::path& ru
     // The file says what made it: the teacher, in this environment.
     RunConfig acting = teacher.config;
     acting.env = config.env.without_ramps();
-    std::vector<double> observation(static_cast<std::size_t>(env->spec().observation.size()));
-    env->reset(0, observation);
-    std::vector<std::byte> state;
-    StateWriter writer(state);
-    env->save_state(writer);
-    const RolloutHeader header =
-        rollout_header(acting, teacher.policy->distribution(), env->spec(), state.size());
     files = {run_folder::rollouts(run)};
-    RolloutWriter file(files[0], header);
+    RolloutWriter file(files[0], rollout_header(acting, teacher.policy->distribution(), *env));
     console.info("the teacher plays " + std::to_string(config.imitation.episodes) + " episodes");
     const auto seed = static_cast<std::uint64_t>(config.seed);
     record(config.env, *teacher.policy,

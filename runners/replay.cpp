@@ -1,10 +1,12 @@
 // `costate replay`: lists the logged episodes of a run, or simulates them anew and checks every
 // bit.
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "logs/rollout_file.h"
@@ -12,7 +14,9 @@
 #include "runners/episode_selection.h"
 #include "runners/main.h"
 #include "runners/replay_check.h"
+#include "runners/rollout_header.h"
 #include "runners/run_config.h"
+#include "runners/stop_signals.h"
 #include "runners/text_table.h"
 
 namespace costate {
@@ -21,10 +25,16 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-const char* ending(const Episode& episode) {
-  if (episode.length() == 0) return "open";
-  if (episode.terminated.back() != 0) return "terminated";
-  return episode.truncated.back() != 0 ? "truncated" : "open";
+const char* name(EpisodeEnding ending) {
+  switch (ending) {
+    case EpisodeEnding::kTerminated:
+      return "terminated";
+    case EpisodeEnding::kTruncated:
+      return "truncated";
+    case EpisodeEnding::kOpen:
+      break;
+  }
+  return "open";
 }
 
 void list_episodes(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
@@ -32,25 +42,23 @@ void list_episodes(const RolloutReader& reader, std::span<const std::uint64_t> c
   Json list = Json::array();
   std::vector<std::vector<std::string>> rows = {
       {"index", "env", "episode", "length", "return", "ending", "first row", "last step"}};
-  std::uint64_t first_row = 0;
-  std::uint64_t next = 0;  // the episode that begins there
   for (const std::uint64_t i : chosen) {
-    for (; next < i; ++next) first_row += reader.length(next);
-    const Episode e = reader.read(i);
+    const EpisodeEntry& e = reader.entries()[i];
+    const char* ending = name(reader.ending(i));
     if (json) {
       list.push_back({{"index", i},
                       {"env_index", e.env_index},
                       {"episode", e.episode},
                       {"seed", e.seed},
-                      {"length", e.length()},
-                      {"return", e.episode_return},
-                      {"ending", ending(e)},
-                      {"first_row", first_row},
+                      {"length", reader.length(i)},
+                      {"return", reader.episode_return(i)},
+                      {"ending", ending},
+                      {"first_row", e.first_row},
                       {"last_step", e.last_step}});
     } else {
       rows.push_back({std::to_string(i), std::to_string(e.env_index), std::to_string(e.episode),
-                      std::to_string(e.length()), short_number(e.episode_return), ending(e),
-                      std::to_string(first_row), std::to_string(e.last_step)});
+                      std::to_string(reader.length(i)), short_number(reader.episode_return(i)),
+                      ending, std::to_string(e.first_row), std::to_string(e.last_step)});
     }
   }
   if (json) {
@@ -75,29 +83,91 @@ Json to_json(const ReplayCheck& check, const fs::path& file) {
   json["differences"] = check.differences;
   json["first_difference"] = nullptr;
   if (check.first) {
-    json["first_difference"] = {
-        {"episode", check.first->episode}, {"step", check.first->step},
-        {"field", check.first->field},     {"index", check.first->index},
-        {"logged", check.first->logged},   {"replayed", check.first->replayed}};
+    const ReplayDifference& first = *check.first;
+    Json& out = json["first_difference"];
+    out["episode"] = first.episode;
+    out["field"] = first.field;
+    if (first.simulated) {
+      out["step"] = first.step;
+      out["index"] = first.index;
+      out["logged"] = first.logged;
+      out["replayed"] = first.replayed;
+    }
+    out["changed_columns"] = first.changed_columns;
   }
   return json;
 }
 
+/// Says, on a terminal, once a second how far the check is.
+class CheckProgress {
+ public:
+  explicit CheckProgress(std::size_t episodes) : episodes_(episodes), shown_(isatty(2) != 0) {}
+  ~CheckProgress() {
+    if (written_) std::cerr << "\r\033[K" << std::flush;
+  }
+
+  void update(const ReplayCheck& check) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!shown_ || now < next_) return;
+    next_ = now + std::chrono::seconds(1);
+    written_ = true;
+    std::cerr << "\r\033[K" << check.episodes << " of " << episodes_ << " episodes, " << check.steps
+              << " steps, " << check.differences << " differences" << std::flush;
+  }
+
+ private:
+  std::size_t episodes_;
+  bool shown_;
+  bool written_ = false;
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::seconds(1);
+};
+
 /// Returns whether nothing differs.
 bool verify(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
             const fs::path& file, int threads, bool json) {
+  const std::string note =
+      origin_difference(reader.header(), *logged_environment(reader.header(), file.string()));
+  if (!note.empty()) std::cerr << "costate replay: " << file.string() << ": " << note << std::endl;
   ThreadPool pool(threads);
-  const ReplayCheck check = check_replay(reader, chosen, file.string(), pool);
+  const StopSignals signals;
+  ReplayCheck check;
+  {
+    CheckProgress progress(chosen.size());
+    check = check_replay(reader, chosen, file.string(), pool, [&](const ReplayCheck& so_far) {
+      progress.update(so_far);
+      return !signals.arrived();
+    });
+  }
   if (json) {
     std::cout << to_json(check, file).dump() << '\n';
   } else {
     std::cout << file.string() << ": " << check.episodes << " episodes, " << check.steps
               << " steps replayed, " << check.differences << " differences" << std::endl;
   }
-  if (!check.first) return true;
-  std::cerr << "costate replay: " << file.string() << ": first difference in "
-            << to_string(*check.first) << '\n';
-  return false;
+  if (check.first) {
+    std::cerr << "costate replay: " << file.string() << ": first difference in "
+              << to_string(*check.first) << '\n';
+  }
+  if (check.stopped) {
+    throw Error(file.string() + ": stopped by a signal after " + std::to_string(check.episodes) +
+                " of " + std::to_string(chosen.size()) + " episodes");
+  }
+  return !check.first;
+}
+
+/// Throws Error where the run's configuration is not the one under which its file was logged.
+void check_same_config(const fs::path& run, const RolloutHeader& header) {
+  RunConfig present = read_run_config(run);
+  const auto logged_text = header.attributes.find("config");
+  // A student's file is its teacher's.
+  if (!present.interacts() || logged_text == header.attributes.end()) return;
+  RunConfig logged = parse_config(logged_text->second, run_folder::rollouts(run).string());
+  logged.steps = present.steps;
+  if (const auto lines = first_difference(present, logged)) {
+    throw Error(run_folder::config(run).string() + " has " + lines->first + ", but " +
+                run_folder::rollouts(run).string() + " was logged with " + lines->second);
+  }
 }
 
 /// The rollout file of a run folder.
@@ -141,6 +211,7 @@ int run(int argc, char** argv) {
 
   const fs::path path = file.empty() ? rollouts_of(folder) : fs::path(file);
   const RolloutReader reader(path);
+  if (file.empty()) check_same_config(folder, reader.header());
   const std::vector<std::uint64_t> chosen = selection.choose(reader, path.string());
   if (!verify_too) {
     list_episodes(reader, chosen, path, json);

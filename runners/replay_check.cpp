@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <bit>
-#include <memory>
-#include <span>
+#include <cmath>
+#include <mutex>
 #include <type_traits>
-#include <vector>
 
 #include "envs/env_config.h"
 #include "envs/error.h"
 #include "envs/format.h"
+#include "envs/hash.h"
 #include "policies/action_map.h"
 #include "policies/actor_critic.h"
 #include "policies/distribution.h"
+#include "runners/rollout_header.h"
 #include "runners/run_config.h"
 
 namespace costate {
@@ -29,6 +30,9 @@ std::uint8_t bits(std::uint8_t value) {
 }
 std::uint8_t bits(std::byte value) {
   return std::to_integer<std::uint8_t>(value);
+}
+std::uint64_t bits(std::uint64_t value) {
+  return value;
 }
 
 template <class T>
@@ -53,6 +57,15 @@ EnvConfig environment(const RolloutHeader& header, const std::optional<RunConfig
   return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
 }
 
+// A file that does not fit is a failed run, not a wrong command line, whatever found it.
+Error failed(const std::string& file, const std::string& where, const Error& error) {
+  return Error(file + ": " + where + error.what());
+}
+
+// How far a log-probability may be from what its parameters give, relative to 1 + its size: a sum
+// over dimensions is rounded by the order in which the compiler has it added.
+constexpr float kLogProbTolerance = 1e-4f;
+
 /// What checks episodes one after another: an environment with its buffers.
 class EpisodeChecker {
  public:
@@ -69,8 +82,16 @@ class EpisodeChecker {
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
-    if (config) head_ = make_distribution(config->policy, env_->spec().action);
+    if (!config) return;
+    head_ = make_distribution(config->policy, env_->spec().action);
+    const auto parameters = static_cast<int>(head_->parameter_size());
+    if (!header.distribution_names.empty()) {
+      expect_size("the number of distribution parameters", header.distribution_names.size(),
+                  parameters, "the policy's");
+    }
   }
+
+  const Env& env() const { return *env_; }
 
   /// Returns the number of differences, and the first one in `first`.
   std::uint64_t check(const Episode& e, std::uint64_t index,
@@ -84,9 +105,10 @@ class EpisodeChecker {
   }
 
  private:
-  static void expect_size(const char* what, std::uint64_t found, int expected) {
+  static void expect_size(const char* what, std::uint64_t found, int expected,
+                          const char* whose = "the environment's") {
     if (found == static_cast<std::uint64_t>(expected)) return;
-    throw Error(std::string(what) + " is " + std::to_string(found) + ", the environment's is " +
+    throw Error(std::string(what) + " is " + std::to_string(found) + ", " + whose + " is " +
                 std::to_string(expected));
   }
 
@@ -96,17 +118,17 @@ class EpisodeChecker {
       save_state();
       expect_size("state_bytes", header_.state_bytes, static_cast<int>(state_.size()));
       if (state_ != e.initial_state) {
-        // Perhaps only in what the run had counted up to here (action_cost_ramp), which a reset
-        // keeps.
+        // Perhaps only in what the run had counted up to here (action_cost), which a reset keeps.
+        // That count shows in the final state too, so a damaged one is still found.
         StateReader logged(e.initial_state);
         env_->restore_state(logged);
         env_->reset(e.seed, exact_);
         save_state();
       }
       if (!same<std::byte>("initial_state", 0, e.initial_state, state_)) return;
-      StateReader reader(e.initial_state);
-      env_->restore_state(reader);
     }
+    if (!same<double>("drawn", 0, e.drawn, env_->episode_values())) return;
+    take_log_probs(e);
     double episode_return = 0.0;
     for (std::size_t t = 0; t < e.length(); ++t) {
       std::copy(exact_.begin(), exact_.end(), observation_.begin());
@@ -121,6 +143,10 @@ class EpisodeChecker {
         action_map_.to_env(action_);
         if (!same<float>("actions", t, action, action_)) return;
       }
+      if (!log_probs_.empty() && !close(e.log_probs[t], log_probs_[t])) {
+        same("log_probs", t, e.log_probs[t], log_probs_[t]);
+        return;
+      }
 
       const StepResult result = env_->step(action, exact_);
       episode_return += result.reward;
@@ -133,7 +159,25 @@ class EpisodeChecker {
     const std::size_t last = e.length() == 0 ? 0 : e.length() - 1;
     std::copy(exact_.begin(), exact_.end(), observation_.begin());
     if (!same<float>("final_observation", last, e.final_observation, observation_)) return;
+    if (header_.state_bytes > 0) {
+      save_state();
+      if (!same("final_state_hash", last, e.final_state_hash, fnv1a(state_))) return;
+    }
     same("return", last, e.episode_return, episode_return);
+  }
+
+  /// Leaves them empty where the file does not have what they follow from.
+  void take_log_probs(const Episode& e) {
+    if (!head_ || header_.distribution_names.empty()) return;
+    per_dimension_.resize(e.length() * static_cast<std::size_t>(head_->dimensions()));
+    log_probs_.resize(e.length());
+    head_->log_prob(e.distributions, e.raw_actions, per_dimension_);
+    head_->joint(per_dimension_, log_probs_);
+  }
+
+  static bool close(float logged, float replayed) {
+    return bits(logged) == bits(replayed) ||
+           std::abs(logged - replayed) <= kLogProbTolerance * (1.0f + std::abs(replayed));
   }
 
   void save_state() {
@@ -166,6 +210,8 @@ class EpisodeChecker {
   std::vector<float> observation_;
   std::vector<float> action_;
   std::vector<std::byte> state_;
+  std::vector<float> per_dimension_;
+  std::vector<float> log_probs_;
   // Of the present episode.
   std::uint64_t episode_ = 0;
   std::uint64_t differences_ = 0;
@@ -174,62 +220,99 @@ class EpisodeChecker {
 
 }  // namespace
 
+std::unique_ptr<Env> logged_environment(const RolloutHeader& header, const std::string& file) {
+  try {
+    return environment(header, run_config(header)).make();
+  } catch (const Error& error) {
+    throw failed(file, "", error);
+  }
+}
+
 ReplayCheck check_replay(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
-                         const std::string& file, ThreadPool& pool) {
-  // A file that does not fit is a failed run, not a wrong command line, whatever found it.
-  const auto failed = [&](const std::string& where, const Error& error) {
-    return Error(file + ": " + where + error.what());
-  };
+                         const std::string& file, ThreadPool& pool,
+                         const std::function<bool(const ReplayCheck&)>& go_on) {
   std::vector<std::unique_ptr<EpisodeChecker>> checkers;
   try {
+    if (!reader.header_unchanged()) {
+      throw Error("its root attributes or names of columns were changed after they were written");
+    }
     for (int i = 0; i < pool.threads(); ++i) {
       checkers.push_back(std::make_unique<EpisodeChecker>(reader.header()));
     }
+    check_same_model(reader.header(), checkers[0]->env());
   } catch (const Error& error) {
-    throw failed("", error);
+    throw failed(file, "", error);
   }
 
+  // Each thread reads an episode, one at a time since HDF5 does no better, and then simulates it
+  // while another one reads. What is shared is changed under the lock.
+  std::mutex mutex;
+  std::size_t next = 0;
   ReplayCheck check;
-  check.episodes = chosen.size();
-  for (const std::uint64_t i : chosen) check.steps += reader.length(i);
-  // HDF5 reads on this thread alone; a batch bounds the memory.
-  const std::size_t workers = checkers.size();
-  const std::size_t batch = 16 * workers;
-  std::vector<Episode> episodes;
-  std::vector<std::uint64_t> differences(batch);
-  std::vector<std::optional<ReplayDifference>> firsts(batch);
-  for (std::size_t begin = 0; begin < chosen.size(); begin += batch) {
-    episodes.clear();
-    const auto indices = chosen.subspan(begin, std::min(batch, chosen.size() - begin));
-    for (const std::uint64_t i : indices) episodes.push_back(reader.read(i));
-    pool.parallel_for(static_cast<int>(workers), [&](int worker) {
-      for (auto k = static_cast<std::size_t>(worker); k < episodes.size(); k += workers) {
-        const std::uint64_t index = indices[k];
-        try {
-          differences[k] =
-              checkers[static_cast<std::size_t>(worker)]->check(episodes[k], index, firsts[k]);
-        } catch (const Error& error) {
-          throw failed("episode " + std::to_string(index) + ": ", error);
+  std::optional<std::pair<std::size_t, Error>> failure;  // of the lowest index
+  const auto work = [&](int worker) {
+    EpisodeChecker& checker = *checkers[static_cast<std::size_t>(worker)];
+    std::unique_lock lock(mutex);
+    while (next < chosen.size() && !check.stopped && !failure) {
+      const std::size_t k = next++;
+      const std::uint64_t index = chosen[k];
+      try {
+        const Episode episode = reader.read(index);
+        const std::vector<std::string> changed = reader.changed_columns(index, episode);
+        lock.unlock();
+        std::optional<ReplayDifference> first;
+        std::uint64_t differences = checker.check(episode, index, first);
+        if (!first && !changed.empty()) {
+          differences = changed.size();
+          first = {.episode = index,
+                   .field = changed.front().substr(changed.front().find('/') + 1),
+                   .simulated = false};
+        }
+        if (first) first->changed_columns = changed;
+        lock.lock();
+        check.episodes += 1;
+        check.steps += episode.length();
+        check.differences += differences;
+        if (first && (!check.first || index < check.first->episode)) check.first = first;
+      } catch (const Error& error) {
+        if (!lock.owns_lock()) lock.lock();
+        // Whoever has a lower index is at it, so the lowest that fails will be known.
+        if (!failure || k < failure->first) {
+          failure = {k, failed(file, "episode " + std::to_string(index) + ": ", error)};
         }
       }
-    });
-    for (std::size_t k = 0; k < episodes.size(); ++k) {
-      check.differences += differences[k];
-      if (!check.first) check.first = firsts[k];
+      if (go_on && !check.stopped && check.episodes < chosen.size()) check.stopped = !go_on(check);
     }
-  }
+  };
+  pool.parallel_for(pool.threads(), work);
+  if (failure) throw failure->second;
   return check;
 }
 
 std::string to_string(const ReplayDifference& d) {
-  // Rewards and the return are doubles; what else is logged is no wider than a float.
-  const bool wide = d.field == "rewards" || d.field == "return";
-  const auto text = [&](double value) {
-    return wide ? format_number(value) : format_number(static_cast<float>(value));
-  };
-  return "episode " + std::to_string(d.episode) + ", step " + std::to_string(d.step) + ": " +
-         d.field + "[" + std::to_string(d.index) + "] is " + text(d.logged) + ", replayed " +
-         text(d.replayed);
+  std::string text = "episode " + std::to_string(d.episode);
+  if (!d.simulated) {
+    text += ": " + d.field + " is not what was written, by its checksum";
+  } else if (d.field == "final_state_hash") {
+    text += ", step " + std::to_string(d.step) + ": final_state_hash is not that of the state here";
+  } else {
+    // What else is logged is no wider than a float.
+    const bool wide = d.field == "rewards" || d.field == "return" || d.field == "drawn";
+    const auto number_text = [&](double value) {
+      return wide ? format_number(value) : format_number(static_cast<float>(value));
+    };
+    text += ", step " + std::to_string(d.step) + ": " + d.field + "[" + std::to_string(d.index) +
+            "] is " + number_text(d.logged) + ", replayed " + number_text(d.replayed);
+  }
+  const auto is_field = [&](const std::string& column) { return column.ends_with("/" + d.field); };
+  if (d.changed_columns.empty()) {
+    text += " (the file is as it was written)";
+  } else if (d.changed_columns.size() > 1 || !is_field(d.changed_columns.front())) {
+    text += " (changed after they were written:";
+    for (const std::string& column : d.changed_columns) text += " " + column;
+    text += ")";
+  }
+  return text;
 }
 
 }  // namespace costate

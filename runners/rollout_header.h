@@ -1,18 +1,27 @@
-// What a rollout file says of the run that made it.
+// What a rollout file says of the run that made it, and whether this program is alike.
 #pragma once
 
-#include <cstddef>
+#include <string>
 
-#include "envs/spec.h"
+#include "envs/env.h"
 #include "logs/rollout_file.h"
 #include "policies/distribution.h"
 #include "runners/run_config.h"
 
 namespace costate {
 
-/// The header of a file with episodes of the environment `spec` by a policy of the family
-/// `distribution`, from a run of this configuration. A simulator's state takes `state_bytes`.
-RolloutHeader rollout_header(RunConfig config, const Distribution& distribution,
-                             const EnvSpec& spec, std::size_t state_bytes);
+/// The header of a file with episodes of `env`, which `config` makes, by a policy of the family
+/// `distribution`.
+RolloutHeader rollout_header(RunConfig config, const Distribution& distribution, const Env& env);
+
+/// What of that on which bits may depend is other here than where the file was logged (versions of
+/// libraries and of this program, the processor's instruction sets), as one line; empty where
+/// nothing is. `env` is what the file holds episodes of.
+std::string origin_difference(const RolloutHeader& header, const Env& env);
+
+/// Throws Error where the physics model of `env` is not the one that the episodes were simulated
+/// with: its file has changed. Models that different versions of MuJoCo compiled cannot be
+/// compared.
+void check_same_model(const RolloutHeader& header, const Env& env);
 
 }  // namespace costate

@@ -1,11 +1,9 @@
 #include "runners/training.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -24,6 +22,7 @@
 #include "logs/run_folder.h"
 #include "runners/demonstration_source.h"
 #include "runners/rollout_header.h"
+#include "runners/stop_signals.h"
 
 namespace costate {
 namespace {
@@ -37,28 +36,6 @@ double seconds_since(Clock::time_point start) {
 
 // Rollouts that wait while a checkpoint is being written, mostly.
 constexpr std::size_t kMaxBackgroundJobs = 256;
-
-// Set by the signal handler, read once per rollout.
-volatile std::sig_atomic_t stop_requested = 0;
-
-/// While it lives, the first signal asks the loop to stop; a second one ends the process at once.
-class SignalGuard {
- public:
-  SignalGuard() {
-    stop_requested = 0;
-    struct sigaction action {};
-    action.sa_handler = [](int) { stop_requested = 1; };
-    action.sa_flags = SA_RESETHAND | SA_RESTART;
-    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &old_[i]);
-  }
-  ~SignalGuard() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &old_[i], nullptr);
-  }
-
- private:
-  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGUSR1};
-  std::array<struct sigaction, 3> old_{};
-};
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
@@ -109,14 +86,10 @@ class Training {
     std::optional<std::int64_t> resume_step;
     if (checkpoint) resume_step = learner_->steps();
     if (runtime_ != nullptr && config.rollouts.mode != "off") {
-      std::vector<std::byte> state;
-      StateWriter writer(state);
-      environments_.save_simulator(0, writer);
       rollouts_ = std::make_unique<RolloutLogger>(
           config.rollouts, run_folder::rollouts(run_),
-          rollout_header(config, policy_.distribution(), environments_.spec(), state.size()),
-          environments_.size(), checkpoint && runtime_->steps() > 0 ? &*checkpoint : nullptr,
-          background_);
+          rollout_header(config, policy_.distribution(), *config.env.make()), environments_.size(),
+          checkpoint && runtime_->steps() > 0 ? &*checkpoint : nullptr, background_);
       runtime_->attach(*rollouts_);
     }
     if (!checkpoint) {
@@ -130,7 +103,7 @@ class Training {
   }
 
   TrainingResult run() {
-    const SignalGuard signals;
+    const StopSignals signals;
     ProgressLine progress(console_);
     const auto start = Clock::now();
     const std::int64_t first_step = learner_->steps();
@@ -139,7 +112,7 @@ class Training {
     };
     auto last_checkpoint = start;
     MetricRow row;
-    while (!learner_->done() && !stop_requested) {
+    while (!learner_->done() && !signals.arrived()) {
       learner_->collect();
       const MetricValues& values = learner_->update();
       row.step = learner_->steps();

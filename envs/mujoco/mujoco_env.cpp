@@ -10,6 +10,7 @@
 #include "envs/assets.h"
 #include "envs/error.h"
 #include "envs/format.h"
+#include "envs/hash.h"
 
 namespace costate {
 namespace {
@@ -111,7 +112,8 @@ void MujocoConfig::describe(Options& options) {
 }
 
 MujocoEnv::MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string& asset)
-    : simulators_(shared_simulators(
+    : model_file_(config.xml_file.empty() ? "assets/" + asset : config.xml_file),
+      simulators_(shared_simulators(
           config.xml_file.empty() ? asset_path(asset) : std::filesystem::path(config.xml_file))),
       nq_(static_cast<std::size_t>(model().nq)),
       nv_(static_cast<std::size_t>(model().nv)),
@@ -229,6 +231,13 @@ void MujocoEnv::scale_parameters(std::span<const double> factors) {
   mj_setConst(&scaled, &data);
   mj_resetData(&scaled, &data);
   simulators_->give_back(data);
+}
+
+std::optional<PhysicsModel> MujocoEnv::physics_model() const {
+  const mjModel& nominal = nominal_model();
+  std::vector<std::byte> bytes(static_cast<std::size_t>(mj_sizeModel(&nominal)));
+  mj_saveModel(&nominal, nullptr, bytes.data(), static_cast<int>(bytes.size()));
+  return PhysicsModel{model_file_, fnv1a(bytes)};
 }
 
 void MujocoEnv::clear() {

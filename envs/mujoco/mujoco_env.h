@@ -58,6 +58,7 @@ class MujocoEnv : public Env {
   /// friction of both.
   std::vector<std::string> parameter_names() const final;
   void scale_parameters(std::span<const double> factors) final;
+  std::optional<PhysicsModel> physics_model() const final;
 
  protected:
   /// `spec` comes with everything but the spaces and the control step: the action space is read off
@@ -153,6 +154,7 @@ class MujocoEnv : public Env {
     return edited_model_ ? *edited_model_ : simulators_->model();
   }
 
+  std::string model_file_;
   std::shared_ptr<Simulators> simulators_;
   // The environment's own, where the task edits it and once its parameters were scaled. They fit
   // the shared mjData all the same.

@@ -29,6 +29,7 @@ class Wrapper : public Env {
   }
   std::vector<std::string> parameter_names() const final { return env_->parameter_names(); }
   void scale_parameters(std::span<const double> factors) final { env_->scale_parameters(factors); }
+  std::optional<PhysicsModel> physics_model() const final { return env_->physics_model(); }
   std::span<const double> episode_values() const override { return env_->episode_values(); }
 
  protected:

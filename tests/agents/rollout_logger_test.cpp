@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "envs/hash.h"
 #include "envs/random.h"
 #include "logs/atomic_file.h"
 #include "tests/logs/test_folder.h"
@@ -44,6 +45,7 @@ struct Run {
         envs.restore_state(n, reader);
       }
     }
+    envs.keep_final_states();
     logger = std::make_unique<RolloutLogger>(config, path, header_of(envs), kEnvs, checkpoint,
                                              background);
     for (int n = 0; n < kEnvs; ++n) {
@@ -106,6 +108,7 @@ struct Run {
         const auto last = envs.final_observations().subspan(static_cast<std::size_t>(n * o), o);
         e.final_observation.assign(last.begin(), last.end());
         e.last_step = step + kEnvs * (t + 1);
+        e.final_state_hash = fnv1a(envs.final_state(n));
         ended[n].push_back(std::move(e));
         e = begin(n);
         logger->start_episode(n, envs);
@@ -147,6 +150,7 @@ void check_equal(const Episode& a, const Episode& b) {
   CHECK(a.last_step == b.last_step);
   CHECK(a.episode_return == b.episode_return);
   CHECK(a.initial_state == b.initial_state);
+  CHECK(a.final_state_hash == b.final_state_hash);
   CHECK(a.final_observation == b.final_observation);
   CHECK(a.observations == b.observations);
   CHECK(a.actions == b.actions);
@@ -177,9 +181,13 @@ TEST_CASE("the rollout log holds every step of every episode") {
     const auto row = run.envs.observations().subspan(n * o, o);
     run.running[n].final_observation.assign(row.begin(), row.end());
     run.running[n].last_step = run.step + 1;
+    std::vector<std::byte> state;
+    StateWriter writer(state);
+    run.envs.save_simulator(static_cast<int>(n), writer);
+    run.running[n].final_state_hash = fnv1a(state);
     run.truth.push_back(run.running[n]);
   }
-  run.logger->finish(run.envs.observations(), run.step);
+  run.logger->finish(run.envs, run.step);
   Checkpoint checkpoint;
   run.save(checkpoint);
 

@@ -93,5 +93,101 @@ flip_bit steps/rewards 0 13357
 check_found rewards 13 357
 flip_bit episodes/initial_state 3 7 100
 check_found initial_state 7 0
+check_contains "with its byte" "initial_state[100] is" "$err"
+flip_bit episodes/seed 40 7
+check_run "a flipped bit in the seed: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+check_contains "it is named" "(changed after they were written: episodes/seed)" "$err"
+flip_bit steps/values 3 13357
+check_run "a flipped bit in a value: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+check_contains "it is named" "episode 13: values is not what was written, by its checksum" "$err"
+
+# Wherever a bit of the file flips, the answer is an error or a difference in a line, or what the
+# file says is the same.
+check_run "a small log" 0 train --env CartPole-v1 --steps 2000 --envs 2 --threads 1 --quiet \
+  --log-rollouts all --set ppo.rollout_steps=200 --set ppo.minibatch=100 --run small
+check "a bit flipped anywhere in the file is found" "found" "$("$python" - "$runners/replay" <<'PYTHON'
+import os
+import random
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+
+def content(path):
+    with h5py.File(path, "r") as file:
+        found = {k: str(v) for k, v in file.attrs.items()}
+        file.visititems(lambda name, item: found.update({name: item[()].tobytes()})
+                        if isinstance(item, h5py.Dataset) else None)
+        return found
+
+
+whole = open("small/rollouts.h5", "rb").read()
+expected = content("small/rollouts.h5")
+place = random.Random(5)
+bad = []
+for i in range(150):
+    data = bytearray(whole)
+    at = place.randrange(len(data))
+    data[at] ^= 1 << place.randrange(8)
+    open("damaged.h5", "wb").write(data)
+    run = subprocess.run([sys.argv[1], "--file", "damaged.h5", "--verify", "--threads", "2"],
+                         capture_output=True, text=True, timeout=60)
+    clear = run.returncode == 1 and 1 <= run.stderr.count("\n") <= 2 and "damaged.h5" in run.stderr
+    try:
+        harmless = run.returncode == 0 and content("damaged.h5") == expected
+    except Exception:
+        harmless = False
+    if not clear and not harmless:
+        bad.append((at, run.returncode, run.stderr))
+print(bad or "found")
+PYTHON
+)"
+
+# What made the log, and whether that is still there.
+cp run/rollouts.h5 older.h5
+"$python" - <<'PYTHON'
+import h5py
+
+with h5py.File("older.h5", "r+") as file:
+    file.attrs["version"] = 1
+PYTHON
+check_error "a file of an older version" 1 "older.h5 has rollout format version 1, expected 2" \
+  "an older costate" -- replay --file older.h5
+assets=$(readlink -f "$runners/../../share/costate/assets")
+sed 's/gear="120"/gear="121"/' "$assets/half_cheetah.xml" >cheetah.xml
+check "the model can be edited" 1 "$(cmp -s "$assets/half_cheetah.xml" cheetah.xml; echo $?)"
+cp cheetah.xml edited.xml
+check_run "a run on a model of one's own" 0 train --env HalfCheetah-v5 \
+  --env-set xml_file="$PWD/edited.xml" --steps 2000 --envs 2 --threads 1 --quiet \
+  --log-rollouts all --set ppo.rollout_steps=100 --set ppo.minibatch=100 --run own
+check_run "replay finds no difference in it" 0 replay own --verify --threads 1
+cp "$assets/half_cheetah.xml" edited.xml
+check_error "a model that was edited since" 1 "own/rollouts.h5" "edited.xml has changed since" -- \
+  replay own --verify
+cp -r run other
+sed -i 's/^seed = .*/seed = 2/' other/config.toml
+check_error "a configuration that was edited since" 1 "other/config.toml has seed = 2" \
+  "other/rollouts.h5 was logged with seed = 1" -- replay other --verify
+
+# The log of a training that is still going on.
+"$runners/train" --env CartPole-v1 --steps 100000000 --threads 1 --quiet --log-rollouts last \
+  --set checkpoint_seconds=0.05 --run going >going.out 2>&1 &
+pid=$!
+verified=0
+for _ in $(seq 200); do
+  if [[ -e going/checkpoints/last.h5 ]]; then
+    run replay going --verify --threads 1
+    [[ $code == 0 && $out != *": 0 episodes"* ]] && verified=$((verified + 1))
+    [[ $code == 0 && $verified -lt 5 ]] || break
+  fi
+  sleep 0.05
+done
+kill -0 "$pid" 2>/dev/null && running=yes || running=no
+kill "$pid" 2>/dev/null
+wait "$pid"
+check "the log of a running training was verified five times" "5 yes" "$verified $running"
+check "without trouble" "0" "$code"
 
 finish

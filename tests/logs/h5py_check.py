@@ -13,7 +13,7 @@ import numpy as np
 
 
 def check_rollouts(file):
-    assert file.attrs["version"] == 1
+    assert file.attrs["version"] == 2
     assert isinstance(file.attrs["env"], str) and file.attrs["env"]
     assert file.attrs["seed"].dtype == np.uint64
     for name in ("config", "git_version", "costate_version"):
@@ -46,6 +46,15 @@ def check_rollouts(file):
         names = distributions.attrs["names"]
         assert len(names) == distributions.shape[1] and all(isinstance(n, str) for n in names)
 
+    # The header's checksum, over its texts, the seed and the names of columns.
+    texts = {k: v for k, v in file.attrs.items() if isinstance(v, str)}
+    words = [w for k in sorted(texts, key=str.encode) for w in (k, texts[k])]
+    words += ["seed", str(file.attrs["seed"])]
+    for named in ("steps/distributions", "episodes/drawn"):
+        words += list(file[named].attrs["names"]) if named in file else []
+    header = "".join(w + "\0" for w in words).encode()
+    assert file.attrs["checksum"] == zlib.crc32(header)
+
     count = len(lengths)
     for name, dtype in (("start", "<i8"), ("length", "<i8"), ("env_index", "<u8"),
                         ("episode", "<u8"), ("seed", "<u8"), ("last_step", "<i8"),
@@ -55,6 +64,17 @@ def check_rollouts(file):
     assert final.shape[1] == steps["observations"].shape[1]
     if "initial_state" in episodes:
         column(episodes, "initial_state", "u1", count, 2)
+        column(episodes, "final_state_hash", "<u8", count, 1)
+
+    checksums = column(episodes, "checksums", "<u4", count, 2)
+    names = list(checksums.attrs["names"])
+    every = [f"{g}/{n}" for g in ("episodes", "steps") for n in file[g]]
+    assert sorted(names) == sorted(set(every) - {"episodes/start", "episodes/checksums"})
+    for c, name in enumerate(names):
+        values = file[name][:]
+        for i in range(count):
+            rows = slice(starts[i], starts[i] + lengths[i]) if name[0] == "s" else slice(i, i + 1)
+            assert zlib.crc32(values[rows].tobytes()) == checksums[i, c], (name, i)
 
     for i in range(count):
         rows = slice(starts[i], starts[i] + lengths[i])

@@ -2,7 +2,9 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
 #include <hdf5.h>
 #include <numeric>
 #include <random>
@@ -48,6 +50,7 @@ Episode example_episode(const RolloutHeader& header, std::uint64_t n) {
   episode.episode = n / 4;
   episode.seed = random();
   episode.last_step = static_cast<std::int64_t>(10 * n);
+  if (header.state_bytes > 0) episode.final_state_hash = random();
   for (std::size_t i = 0; i < header.state_bytes; ++i) {
     episode.initial_state.push_back(static_cast<std::byte>(random()));
   }
@@ -69,10 +72,10 @@ Episode example_episode(const RolloutHeader& header, std::uint64_t n) {
 bool equal(const Episode& a, const Episode& b) {
   return a.env_index == b.env_index && a.episode == b.episode && a.seed == b.seed &&
          a.last_step == b.last_step && a.episode_return == b.episode_return &&
-         a.initial_state == b.initial_state && a.final_observation == b.final_observation &&
-         a.observations == b.observations && a.actions == b.actions &&
-         a.raw_actions == b.raw_actions && a.rewards == b.rewards && a.terminated == b.terminated &&
-         a.truncated == b.truncated && a.log_probs == b.log_probs &&
+         a.initial_state == b.initial_state && a.final_state_hash == b.final_state_hash &&
+         a.final_observation == b.final_observation && a.observations == b.observations &&
+         a.actions == b.actions && a.raw_actions == b.raw_actions && a.rewards == b.rewards &&
+         a.terminated == b.terminated && a.truncated == b.truncated && a.log_probs == b.log_probs &&
          a.distributions == b.distributions && a.values == b.values;
 }
 
@@ -117,6 +120,41 @@ TEST_CASE("rollouts come back as they were appended") {
   REQUIRE(reader.episodes_until(-1) == 0);
   REQUIRE(reader.episodes_until(50) == 6);
   REQUIRE(reader.episodes_until(1000000) == 300);
+  REQUIRE(reader.header_unchanged());
+
+  // What the table says, in any order.
+  for (std::uint64_t k = 0; k < 300; ++k) {
+    const std::uint64_t n = k * 77 % 300;
+    const Episode episode = example_episode(header, n);
+    CAPTURE(n);
+    CHECK(reader.entries()[n].env_index == episode.env_index);
+    CHECK(reader.entries()[n].episode == episode.episode);
+    CHECK(reader.entries()[n].seed == episode.seed);
+    CHECK(reader.entries()[n].last_step == episode.last_step);
+    CHECK(reader.episode_return(n) == episode.episode_return);
+    CHECK(reader.ending(n) == (episode.length() == 0 ? EpisodeEnding::kOpen
+                               : n % 2 == 0          ? EpisodeEnding::kTerminated
+                                                     : EpisodeEnding::kTruncated));
+  }
+}
+
+TEST_CASE("a file of another version is refused in one line") {
+  const TestFolder folder;
+  const auto path = folder / "r.h5";
+  RolloutWriter(path, example_header()).flush();
+  const auto [version, who] = GENERATE(values<std::pair<std::int64_t, const char*>>(
+      {{1, "an older costate"}, {3, "a newer costate"}}));
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  const hid_t attribute = H5Aopen(file, "version", H5P_DEFAULT);
+  H5Awrite(attribute, H5T_NATIVE_INT64, &version);
+  H5Aclose(attribute);
+  H5Fclose(file);
+  const std::string expected = path.string() + " has rollout format version " +
+                               std::to_string(version) + ", expected 2: " + who + " wrote it";
+  CHECK(message_of<Error>([&] { RolloutReader reader(path); }) == expected);
+  CHECK(message_of<Error>([&] {
+          RolloutWriter writer(path, example_header(), {.keep_episodes = 0});
+        }) == expected);
 }
 
 TEST_CASE("columns of width 0 are left out") {
@@ -370,7 +408,9 @@ TEST_CASE("a run killed at any moment leaves every flushed episode") {
   const auto progress = folder / "progress";
   const RolloutHeader header = example_header();
   RandomStream random(7);
-  for (int round = 0; round < 20; ++round) {
+  const char* wish = std::getenv("COSTATE_TEST_KILLS");
+  const int rounds = wish != nullptr ? std::atoi(wish) : 20;
+  for (int round = 0; round < rounds; ++round) {
     RolloutWriter(path, header).flush();
     // The child says how many episodes it has flushed by the length of a file.
     replace_file(progress, std::string_view());
@@ -397,6 +437,10 @@ TEST_CASE("a run killed at any moment leaves every flushed episode") {
     // The kill may fall between the rename and the report.
     REQUIRE((found == reported || found == reported + 1));
     REQUIRE(holds(path, header, 0, found));
+    // h5py looks at them all together.
+    std::filesystem::create_hard_link(path, folder / ("killed" + std::to_string(round) + ".h5"));
+    std::filesystem::create_directory(folder / "expected");
+    std::ofstream(folder / "expected" / std::to_string(round)) << found;
 
     RolloutWriter writer(path, header, {.keep_episodes = found});
     writer.append(example_episode(header, found));
@@ -404,4 +448,57 @@ TEST_CASE("a run killed at any moment leaves every flushed episode") {
     REQUIRE(holds(path, header, 0, found + 1));
     REQUIRE_FALSE(std::filesystem::exists(folder / "r.h5.tmp"));
   }
+  const std::string count_with_h5py =
+      "/usr/bin/python3 -c 'import glob, h5py, sys\n"
+      "folder = sys.argv[1]\n"
+      "files = glob.glob(folder + \"/killed*.h5\")\n"
+      "for path in files:\n"
+      "    expected = int(open(folder + \"/expected/\" + path[len(folder) + 7 : -3]).read())\n"
+      "    with h5py.File(path) as f:\n"
+      "        lengths = f[\"episodes/length\"][:]\n"
+      "        assert len(lengths) == expected, path\n"
+      "        assert lengths.sum() == len(f[\"steps/observations\"][:]), path\n"
+      "assert len(files) == int(sys.argv[2])' ";
+  CHECK(std::system(
+            (count_with_h5py + folder.path().string() + " " + std::to_string(rounds)).c_str()) ==
+        0);
+}
+
+TEST_CASE("a file is read while another process keeps writing it") {
+  const TestFolder folder;
+  const auto path = folder / "r.h5";
+  const RolloutHeader header = example_header();
+  RolloutWriter(path, header).flush();
+  constexpr std::uint64_t kEpisodes = 200;
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    RolloutWriter writer(path, header);
+    for (std::uint64_t n = 0; n < kEpisodes; ++n) {
+      writer.append(example_episode(header, n));
+      writer.flush();
+    }
+    ::_exit(0);
+  }
+  RandomStream random(3);
+  std::uint64_t reads = 0;
+  bool right = true;
+  std::uint64_t most = 0;
+  while (right && most < kEpisodes) {
+    const RolloutReader reader(path);
+    right &= reader.episode_count() >= most || most == 0;
+    most = reader.episode_count();
+    for (int i = 0; i < 3 && most > 0; ++i, ++reads) {
+      const std::uint64_t n = random.below(most);
+      const Episode episode = reader.read(n);
+      right &= equal(episode, example_episode(header, n));
+      right &= reader.changed_columns(n, episode).empty();
+    }
+    if (::waitpid(child, nullptr, WNOHANG) == child) break;
+  }
+  if (!right) ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(right);
+  CHECK(reads > 20);
+  CHECK(holds(path, header, 0, kEpisodes));
 }
