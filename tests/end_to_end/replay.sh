@@ -57,6 +57,11 @@ for algo in sac mpo; do
     --quiet --log-rollouts all --run $algo
   check_run "replay finds no difference in it" 0 replay $algo --verify --threads 1
 done
+for env in LunarLander-v3 dmc/cheetah-run; do
+  check_run "a logged run on $env" 0 train --env $env --steps 800 --envs 2 --threads 1 --quiet \
+    --log-rollouts all --set ppo.rollout_steps=100 --set ppo.minibatch=100 --run ${env//\//-}
+  check_run "replay finds no difference in it" 0 replay ${env//\//-} --verify --threads 2
+done
 check_run "the files have the documented layout" 0 \
   "$python" "$tests/logs/h5py_check.py" run/rollouts.h5 run/checkpoints/last.h5
 check_contains "h5py sees every step" "24 episodes, 24000 steps" "$out"

@@ -318,6 +318,19 @@ TEST_CASE("A model that has changed since is an error, other versions are a note
              Catch::StartsWith(xml.string() + " has changed since: the model's hash is "));
 }
 
+TEST_CASE("A raw action that cannot have been drawn is named") {
+  const auto [env, policy] = GENERATE(values<std::pair<const char*, const char*>>(
+      {{"CartPole-v1", "categorical"}, {"Pendulum-v1", "bins"}, {"Pendulum-v1", "bernoulli"}}));
+  for (const float value : {1e30f, -5.0f, 0.25f, std::nanf("")}) {
+    Log log = make_log(env, policy, 1);
+    log.episodes[0].raw_actions[6] = value;
+    const ReplayCheck result = check(log);
+    REQUIRE(result.first);
+    CHECK(result.first->field == "raw_actions");
+    CHECK(result.first->step == 6);
+  }
+}
+
 TEST_CASE("A changed action is found even where the environment clips it") {
   Log log = make_log("Pendulum-v1", "gaussian", 1);
   auto& actions = log.episodes[0].actions;
