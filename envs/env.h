@@ -16,6 +16,7 @@
 
 #include "envs/error.h"
 #include "envs/picture.h"
+#include "envs/scene.h"
 #include "envs/spec.h"
 
 namespace costate {
@@ -103,6 +104,14 @@ class Env {
   /// observation that follows.
   virtual StepResult step(std::span<const float> action, std::span<double> observation) = 0;
 
+  /// Simulates a part of what the next step, which is to have the same action, would; that step
+  /// then has less to do and the same result. So threads can share out a step more finely than
+  /// whole (VectorEnv). A part that would fail is left to the step, which reports it; a reset or
+  /// restore drops what was done ahead. To be called at most head_starts() times before a step.
+  virtual void head_start(std::span<const float> /*action*/) {}
+  /// How many parts of a step can be done ahead; 0 where it is not made of parts.
+  virtual int head_starts() const { return 0; }
+
   /// Appends the complete state: restoring it and replaying the same actions gives the same bits.
   /// The number of bytes is the same at every step.
   virtual void save_state(StateWriter& writer) const = 0;
@@ -120,6 +129,11 @@ class Env {
   /// Draws the present state; the same state gives the same bytes. Throws Error where it cannot be
   /// drawn, and UsageError for a camera that there is not.
   virtual void render(const RenderOptions& options, Picture& picture);
+
+  /// What can be seen in the present episode; no bodies where the environment shows nothing.
+  virtual Scene scene() { return {}; }
+  /// Writes where the bodies of scene() are in the present state: [bodies, kPoseNumbers].
+  virtual void body_poses(std::span<double> /*poses*/) {}
 
   /// The physical parameters that can be scaled, such as "mass" or "mass/torso"; none where the
   /// environment offers none.

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "envs/format.h"
 #include "envs/random.h"
@@ -22,15 +23,7 @@ VectorEnv::VectorEnv(const EnvConfig& env, int count, std::uint64_t seed, Thread
   observation_size_ = static_cast<std::size_t>(spec().observation.size());
   action_size_ = static_cast<std::size_t>(spec().action.size());
   scratch_.resize(n * observation_size_);
-  // Large ranges first, then ever smaller ones, which even out that steps cost unequal time: each
-  // thread's fair share of half of what is left, but not so little that handing it out costs more.
-  const int least = std::max(1, count / 64);
-  bounds_.push_back(0);
-  while (bounds_.back() < count) {
-    const int left = count - bounds_.back();
-    const int share = pool.threads() == 1 ? left : std::max(least, left / (2 * pool.threads()));
-    bounds_.push_back(bounds_.back() + std::min(left, share));
-  }
+  divide_step();
   observations_.resize(n * observation_size_);
   final_observations_.resize(n * observation_size_);
   rewards_.resize(n);
@@ -45,17 +38,36 @@ int VectorEnv::size() const {
   return static_cast<int>(slots_.size());
 }
 
-template <class Range>
-void VectorEnv::for_ranges(const Range& range) {
-  pool_.parallel_for(static_cast<int>(bounds_.size()) - 1, [&](int piece) {
-    range(bounds_[piece], bounds_[piece + 1] - bounds_[piece]);
-  });
+void VectorEnv::divide_step() {
+  const int threads = pool_.threads();
+  const int head_starts = slots_.front().env->head_starts();
+  // Steps cost unequal time, and whoever is done waits for the others. So the last steps, two a
+  // thread, are cut into parts that go round among these environments: then a thread waits for a
+  // part at most.
+  const bool cut = threads > 1 && size() > threads && head_starts > 0;
+  const int whole = cut ? std::max(0, size() - 2 * threads) : size();
+  // Large ranges first, then ever smaller ones: each thread's fair share of half of what is left,
+  // but not so little that handing it out costs more.
+  const int least = std::max(1, size() / 64);
+  for (int first = 0; first < whole;) {
+    const int left = size() - first;
+    const int share = threads == 1 ? left : std::max(least, left / (2 * threads));
+    const int n = std::min(whole - first, share);
+    pieces_.push_back({.first = first, .n = n, .head_starts = 0, .head_start = false});
+    first += n;
+  }
+  for (int part = 0; part <= head_starts; ++part) {
+    for (int i = whole; i < size(); ++i) {
+      pieces_.push_back(
+          {.first = i, .n = 1, .head_starts = part, .head_start = part < head_starts});
+    }
+  }
 }
 
 void VectorEnv::reset() {
-  for_ranges([this](int first, int n) {
-    for (int i = first; i < first + n; ++i) reset_one(i);
-    keep_observations(first, n, observations_);
+  pool_.parallel_for(size(), [this](int i) {
+    reset_one(i);
+    keep_observations(i, 1, observations_);
   });
   std::ranges::fill(rewards_, 0.0);
   std::ranges::fill(terminated_, std::uint8_t{0});
@@ -64,11 +76,25 @@ void VectorEnv::reset() {
 
 void VectorEnv::step(std::span<const float> actions) {
   assert(actions.size() == slots_.size() * action_size_);
-  for_ranges([this, actions](int first, int n) {
-    step_range(first, n,
-               actions.subspan(static_cast<std::size_t>(first) * action_size_,
-                               static_cast<std::size_t>(n) * action_size_));
-  });
+  pool_.parallel_for(static_cast<int>(pieces_.size()),
+                     [this, actions](int piece) { take(pieces_[piece], actions); });
+}
+
+void VectorEnv::take(const Piece& piece, std::span<const float> actions) {
+  const auto own = actions.subspan(static_cast<std::size_t>(piece.first) * action_size_,
+                                   static_cast<std::size_t>(piece.n) * action_size_);
+  Slot& slot = slots_[static_cast<std::size_t>(piece.first)];
+  // The part before was handed out before, so some thread is at it, if it is not done.
+  while (slot.head_starts.load(std::memory_order_acquire) != piece.head_starts) {
+    std::this_thread::yield();
+  }
+  if (piece.head_start) {
+    if (!slot.ended) slot.env->head_start(own);
+    slot.head_starts.store(piece.head_starts + 1, std::memory_order_release);
+  } else {
+    slot.head_starts.store(0, std::memory_order_relaxed);
+    step_range(piece.first, piece.n, own);
+  }
 }
 
 void VectorEnv::step_range(int first, int n, std::span<const float> actions) {

@@ -6,6 +6,7 @@
 // the step that ends it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -80,13 +81,22 @@ class VectorEnv {
     std::unique_ptr<Env> env;
     std::uint64_t episode = 0;
     std::uint64_t episode_seed = 0;
-    std::uint64_t step = 0;  ///< of the episode
-    bool ended = false;      ///< waits for the step that starts the next episode
+    std::uint64_t step = 0;            ///< of the episode
+    bool ended = false;                ///< waits for the step that starts the next episode
+    std::atomic<int> head_starts = 0;  ///< of the step that is being taken
   };
 
-  /// Calls range(first, n) for contiguous ranges that cover all environments, on the pool.
-  template <class Range>
-  void for_ranges(const Range& range);
+  /// What a thread takes on at a time.
+  struct Piece {
+    int first;
+    int n;            ///< environments that are stepped
+    int head_starts;  ///< that the one environment has to have had before
+    bool head_start;  ///< it is not stepped but given one more
+  };
+
+  /// Fills pieces_.
+  void divide_step();
+  void take(const Piece& piece, std::span<const float> actions);
   void reset_one(int i);
   /// Environment i's row of scratch_.
   std::span<double> scratch(int i);
@@ -98,7 +108,7 @@ class VectorEnv {
   ThreadPool& pool_;
   Autoreset autoreset_;
   std::vector<Slot> slots_;
-  std::vector<int> bounds_;  ///< of the ranges that the pool is given, from 0 to N
+  std::vector<Piece> pieces_;  ///< of a step, in the order in which they are handed out
   std::size_t observation_size_;
   std::size_t action_size_;
   std::vector<double> scratch_;  // [N, obs] what the environments wrote, before rounding

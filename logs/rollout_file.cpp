@@ -885,6 +885,18 @@ const std::vector<EpisodeEntry>& RolloutReader::entries() const {
   return impl_->entries;
 }
 
+const char* ending_name(EpisodeEnding ending) {
+  switch (ending) {
+    case EpisodeEnding::kTerminated:
+      return "terminated";
+    case EpisodeEnding::kTruncated:
+      return "truncated";
+    case EpisodeEnding::kOpen:
+      break;
+  }
+  return "open";
+}
+
 EpisodeEnding RolloutReader::ending(std::uint64_t i) const {
   const Impl& r = *impl_;
   if (length(i) == 0) return EpisodeEnding::kOpen;

@@ -112,6 +112,8 @@ struct EpisodeEntry {
 };
 
 enum class EpisodeEnding { kOpen, kTerminated, kTruncated };
+/// "open", where the end of the run cut the episode off, "terminated" or "truncated".
+const char* ending_name(EpisodeEnding ending);
 
 class RolloutReader {
  public:

@@ -40,12 +40,7 @@ std::vector<std::uint64_t> EpisodeSelection::choose(const RolloutReader& reader,
     return chosen;
   }
   if (!best_ && !worst_ && sample_ == 0) return all;
-  if (best_ || worst_) {
-    if (count == 0) throw UsageError((best_ ? "--best: " : "--worst: ") + holds);
-    const auto of = [&](std::uint64_t i) { return reader.episode_return(i); };
-    return {best_ ? *std::ranges::max_element(all, {}, of)
-                  : *std::ranges::min_element(all, {}, of)};
-  }
+  if (best_ || worst_) return {extreme(reader, file, best_)};
   if (sample_ > count) {
     throw UsageError("--sample " + std::to_string(sample_) + ": " + holds);
   }
@@ -56,6 +51,29 @@ std::vector<std::uint64_t> EpisodeSelection::choose(const RolloutReader& reader,
   all.resize(sample_);
   std::ranges::sort(all);
   return all;
+}
+
+std::vector<std::uint64_t> EpisodeSelection::choose_few(const RolloutReader& reader,
+                                                        const std::string& file) const {
+  const bool asked = !episodes_.empty() || best_ || worst_ || sample_ > 0;
+  if (asked) return choose(reader, file);
+  return {extreme(reader, file, /*best=*/true)};
+}
+
+std::uint64_t EpisodeSelection::extreme(const RolloutReader& reader, const std::string& file,
+                                        bool best) {
+  const std::uint64_t count = reader.episode_count();
+  if (count == 0) throw UsageError(file + " holds no episodes, so none is best or worst");
+  std::vector<std::uint64_t> order(count);
+  std::iota(order.begin(), order.end(), std::uint64_t{0});
+  std::ranges::stable_sort(order, [&](std::uint64_t i, std::uint64_t k) {
+    return best ? reader.episode_return(i) > reader.episode_return(k)
+                : reader.episode_return(i) < reader.episode_return(k);
+  });
+  // What the end of the run cut off says nothing of how good the policy was.
+  const auto whole = std::ranges::find_if(
+      order, [&](std::uint64_t i) { return reader.ending(i) != EpisodeEnding::kOpen; });
+  return whole == order.end() ? order.front() : *whole;
 }
 
 }  // namespace costate

@@ -15,8 +15,8 @@
 #include "runners/episode_selection.h"
 #include "runners/main.h"
 #include "runners/minari_metadata.h"
-#include "runners/replay_check.h"
 #include "runners/rollout_csv.h"
+#include "runners/rollout_header.h"
 #include "runners/rollout_source.h"
 #include "runners/run_config.h"
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 #include <type_traits>
+#include <utility>
 
 #include "envs/env_config.h"
 #include "envs/error.h"
@@ -46,17 +47,6 @@ std::span<const T> row(const std::vector<T>& column, std::size_t i, std::size_t 
   return std::span(column).subspan(i * width, width);
 }
 
-/// The configuration of the run that made the file, where it is kept.
-std::optional<RunConfig> run_config(const RolloutHeader& header) {
-  const auto config = header.attributes.find("config");
-  if (config == header.attributes.end()) return std::nullopt;
-  return parse_config(config->second, "attribute config");
-}
-
-EnvConfig environment(const RolloutHeader& header, const std::optional<RunConfig>& config) {
-  return config && config->env.id() == header.env ? config->env : EnvConfig(header.env);
-}
-
 // A file that does not fit is a failed run, not a wrong command line, whatever found it.
 Error failed(const std::string& file, const std::string& where, const Error& error) {
   return Error(file + ": " + where + error.what());
@@ -69,19 +59,16 @@ constexpr float kLogProbTolerance = 1e-4f;
 /// What checks episodes one after another: an environment with its buffers.
 class EpisodeChecker {
  public:
-  explicit EpisodeChecker(const RolloutHeader& header)
-      : EpisodeChecker(header, run_config(header)) {}
-
-  /// `config` is that of the run which made the file, where it is known.
-  EpisodeChecker(const RolloutHeader& header, const std::optional<RunConfig>& config)
+  EpisodeChecker(const RolloutHeader& header, std::unique_ptr<Env> env)
       : header_(header),
-        env_(environment(header, config).make()),
+        env_(std::move(env)),
         action_map_(env_->spec().action),
         exact_(header.observation_size),
         observation_(header.observation_size),
         action_(header.action_size) {
     expect_size("observation_size", header.observation_size, env_->spec().observation.size());
     expect_size("action_size", header.action_size, env_->spec().action.size());
+    const auto config = logged_config(header);
     if (!config) return;
     head_ = make_distribution(config->policy, env_->spec().action);
     const auto parameters = static_cast<int>(head_->parameter_size());
@@ -238,24 +225,20 @@ class EpisodeChecker {
 
 }  // namespace
 
-std::unique_ptr<Env> logged_environment(const RolloutHeader& header, const std::string& file) {
-  try {
-    return environment(header, run_config(header)).make();
-  } catch (const Error& error) {
-    throw failed(file, "", error);
-  }
-}
-
 ReplayCheck check_replay(const RolloutReader& reader, std::span<const std::uint64_t> chosen,
                          const std::string& file, ThreadPool& pool,
                          const std::function<bool(const ReplayCheck&)>& go_on) {
+  std::vector<std::unique_ptr<Env>> environments;
+  for (int i = 0; i < pool.threads(); ++i) {
+    environments.push_back(logged_environment(reader.header(), file));
+  }
   std::vector<std::unique_ptr<EpisodeChecker>> checkers;
   try {
     if (!reader.header_unchanged()) {
       throw Error("its root attributes or names of columns were changed after they were written");
     }
-    for (int i = 0; i < pool.threads(); ++i) {
-      checkers.push_back(std::make_unique<EpisodeChecker>(reader.header()));
+    for (std::unique_ptr<Env>& env : environments) {
+      checkers.push_back(std::make_unique<EpisodeChecker>(reader.header(), std::move(env)));
     }
     check_same_model(reader.header(), checkers[0]->env());
   } catch (const Error& error) {

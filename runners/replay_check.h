@@ -46,10 +46,6 @@ struct ReplayCheck {
   bool stopped = false;                   ///< before all episodes were checked
 };
 
-/// The environment of which the file holds episodes, as it was configured for them. Throws Error
-/// that names `file` where it cannot be made.
-std::unique_ptr<Env> logged_environment(const RolloutHeader& header, const std::string& file);
-
 /// Checks the episodes of these indices. Before the steps: the initial state, what was drawn; at
 /// every step: observation, action, log-probability, reward, terminated, truncated; after them the
 /// final observation, the hash of the final state and the return. All but the log-probability must

@@ -112,4 +112,33 @@ void check_same_model(const RolloutHeader& header, const Env& env) {
               header.attributes.at("model_hash"));
 }
 
+std::optional<RunConfig> logged_config(const RolloutHeader& header) {
+  const auto config = header.attributes.find("config");
+  if (config == header.attributes.end()) return std::nullopt;
+  return parse_config(config->second, "attribute config");
+}
+
+std::unique_ptr<Env> logged_environment(const RolloutHeader& header, const std::string& file) {
+  try {
+    const std::optional<RunConfig> config = logged_config(header);
+    const bool known = config && config->env.id() == header.env;
+    return (known ? config->env : EnvConfig(header.env)).make();
+  } catch (const Error& error) {
+    throw Error(file + ": " + error.what());
+  }
+}
+
+void start_logged(Env& env, const RolloutHeader& header, const Episode& episode,
+                  std::span<double> observation) {
+  const auto size = [](const Space& space) { return static_cast<std::uint64_t>(space.size()); };
+  if (size(env.spec().observation) != header.observation_size ||
+      size(env.spec().action) != header.action_size) {
+    throw Error("its rows are not of the size of " + header.env + "'s");
+  }
+  env.reset(episode.seed, observation);
+  if (header.state_bytes == 0) return;
+  StateReader reader(episode.initial_state);
+  env.restore_state(reader);
+}
+
 }  // namespace costate

@@ -1,6 +1,9 @@
 // What a rollout file says of the run that made it, and whether this program is alike.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "envs/env.h"
@@ -23,5 +26,17 @@ std::string origin_difference(const RolloutHeader& header, const Env& env);
 /// with: its file has changed. Models that different versions of MuJoCo compiled cannot be
 /// compared.
 void check_same_model(const RolloutHeader& header, const Env& env);
+
+/// The configuration of the run that made a file, where the file holds it.
+std::optional<RunConfig> logged_config(const RolloutHeader& header);
+
+/// The environment of which the file holds episodes, as it was configured for them. Throws Error
+/// that names `file` where it cannot be made.
+std::unique_ptr<Env> logged_environment(const RolloutHeader& header, const std::string& file);
+
+/// Puts the environment where a logged episode begins, and writes the first observation. Throws
+/// Error where the file's rows are not of the environment's size.
+void start_logged(Env& env, const RolloutHeader& header, const Episode& episode,
+                  std::span<double> observation);
 
 }  // namespace costate

@@ -123,6 +123,94 @@ void Box2dEnv::render(const RenderOptions& options, Picture& picture) {
   canvas.copy_to(picture);
 }
 
+namespace {
+
+// Resting bodies are grey; moving ones take turns.
+constexpr std::array<float, 4> kResting = {0.6f, 0.6f, 0.6f, 1.0f};
+constexpr std::array<std::array<float, 4>, 4> kMoving = {{{0.34f, 0.40f, 0.80f, 1.0f},
+                                                          {0.84f, 0.45f, 0.20f, 1.0f},
+                                                          {0.20f, 0.62f, 0.50f, 1.0f},
+                                                          {0.80f, 0.60f, 0.70f, 1.0f}}};
+constexpr double kLineRadius = 0.03;  // m, of what has no width
+constexpr double kHalfDepth = 0.15;   // m, of what is flat
+
+/// A polygon, a circle or an edge; other shapes are not used by the tasks.
+SceneShape shape_of(const b2Fixture& fixture, std::size_t body, std::array<float, 4> color,
+                    bool from_above) {
+  using Kind = SceneShape::Kind;
+  SceneShape shape{.body = body, .color = color};
+  const auto add = [&](const b2Vec2& at) {
+    const double x = at.x;
+    const double y = at.y;
+    shape.points.push_back(from_above ? std::array<double, 3>{x, y, 0.0}
+                                      : std::array<double, 3>{x, 0.0, y});
+  };
+  switch (fixture.GetType()) {
+    case b2Shape::e_polygon: {
+      const auto& polygon = static_cast<const b2PolygonShape&>(*fixture.GetShape());
+      shape.kind = Kind::kPrism;
+      // What only senses, such as a road, lies flat.
+      shape.size = {fixture.IsSensor() ? 0.01 : kHalfDepth};
+      for (int i = 0; i < polygon.m_count; ++i) add(polygon.m_vertices[i]);
+      break;
+    }
+    case b2Shape::e_circle: {
+      const auto& circle = static_cast<const b2CircleShape&>(*fixture.GetShape());
+      shape.kind = Kind::kSphere;
+      shape.size = {circle.m_radius};
+      add(circle.m_p);
+      shape.pose.position = shape.points.back();
+      shape.points.clear();
+      break;
+    }
+    default: {
+      const auto& edge = static_cast<const b2EdgeShape&>(*fixture.GetShape());
+      shape.kind = Kind::kLine;
+      shape.size = {kLineRadius};
+      add(edge.m_vertex1);
+      add(edge.m_vertex2);
+    }
+  }
+  return shape;
+}
+
+/// Box2D lists the newest first.
+std::vector<b2Body*> bodies_of(b2World& world) {
+  std::vector<b2Body*> bodies;
+  for (b2Body* body = world.GetBodyList(); body != nullptr; body = body->GetNext()) {
+    bodies.push_back(body);
+  }
+  std::ranges::reverse(bodies);
+  return bodies;
+}
+
+}  // namespace
+
+Scene Box2dEnv::scene() {
+  Scene scene{.flat = true, .from_above = from_above()};
+  std::size_t moving = 0;
+  for (const b2Body* body : bodies_of(*world_)) {
+    const std::size_t index = scene.bodies.size();
+    const bool rests = body->GetType() == b2_staticBody;
+    scene.bodies.push_back((rests ? "ground " : "body ") + std::to_string(index));
+    const auto color = rests ? kResting : kMoving[moving++ % kMoving.size()];
+    for (const b2Fixture* f = body->GetFixtureList(); f != nullptr; f = f->GetNext()) {
+      scene.shapes.push_back(shape_of(*f, index, color, scene.from_above));
+    }
+  }
+  return scene;
+}
+
+void Box2dEnv::body_poses(std::span<double> poses) {
+  const std::vector<b2Body*> bodies = bodies_of(*world_);
+  assert(poses.size() == bodies.size() * kPoseNumbers);
+  for (const b2Body* body : bodies) {
+    const b2Vec2& at = body->GetPosition();
+    write_flat_pose({at.x, at.y}, body->GetAngle(), poses.first(kPoseNumbers), from_above());
+    poses = poses.subspan(kPoseNumbers);
+  }
+}
+
 void Box2dEnv::begin() {
   world_.emplace(b2Vec2_zero);
   world_->SetContactListener(this);

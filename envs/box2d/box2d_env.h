@@ -77,6 +77,9 @@ class Box2dEnv : public Env, private b2ContactListener {
   void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final;
 
   void render(const RenderOptions& options, Picture& picture) final;
+  /// All bodies of the world and their fixtures.
+  Scene scene() final;
+  void body_poses(std::span<double> poses) final;
 
   std::vector<std::string> parameter_names() const final { return parameters_.names(); }
   void scale_parameters(std::span<const double> factors) final { parameters_.scale(factors); }
@@ -145,6 +148,8 @@ class Box2dEnv : public Env, private b2ContactListener {
   void take_as_origin();
   /// The task's progress and the random stream into the origin.
   void take_progress();
+  /// A world without gravity is seen from above.
+  bool from_above() const { return world_->GetGravity().y == 0.0f; }
   void get_physical(std::span<double> values) const;
   void set_physical(std::span<const double> values);
 

@@ -197,4 +197,26 @@ void Acrobot::draw(Canvas& canvas) const {
   canvas.fill_circle(elbow, 0.1, kJoint);
 }
 
+Scene Acrobot::scene() {
+  const double length1 = kLength1 * factor("length/link 1");
+  const double length2 = 2.0 * kCentre2 * factor("length/link 2");
+  const double reach = length1 + length2;
+  const Point bar[] = {{-reach, 1.0}, {reach, 1.0}};
+  const Point link1[] = {{0.0, 0.0}, {0.0, -length1}};
+  const Point link2[] = {{0.0, 0.0}, {0.0, -length2}};
+  return {.bodies = {"bar", "link 1", "link 2"},
+          .shapes = {flat_line(0, bar, 0.01, {0.1f, 0.1f, 0.1f, 1.0f}),
+                     flat_line(1, link1, 0.1, {0.0f, 0.6f, 0.6f, 1.0f}),
+                     flat_line(2, link2, 0.1, {0.8f, 0.6f, 0.0f, 1.0f})},
+          .flat = true};
+}
+
+void Acrobot::body_poses(std::span<double> poses) {
+  const double length1 = kLength1 * factor("length/link 1");
+  const Point elbow = {length1 * std::sin(state_[0]), -length1 * std::cos(state_[0])};
+  write_flat_pose({}, 0.0, poses);
+  write_flat_pose({}, state_[0], poses.subspan(kPoseNumbers));
+  write_flat_pose(elbow, state_[0] + state_[1], poses.subspan(2 * kPoseNumbers));
+}
+
 }  // namespace costate

@@ -48,6 +48,8 @@ class Acrobot final : public ClassicEnv<4> {
   void take_state() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   Terms terms_;
   double gear_;

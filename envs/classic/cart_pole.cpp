@@ -106,4 +106,22 @@ void CartPole::draw(Canvas& canvas) const {
   canvas.fill_circle(hinge, 0.04, kAxle);
 }
 
+Scene CartPole::scene() {
+  constexpr std::array<float, 4> kBlack = {0.1f, 0.1f, 0.1f, 1.0f};
+  constexpr std::array<float, 4> kWood = {0.79f, 0.60f, 0.40f, 1.0f};
+  const Point rail[] = {{-2.0 * kPositionLimit, 0.0}, {2.0 * kPositionLimit, 0.0}};
+  const Point rod[] = {{0.0, 0.0}, {0.0, 2.0 * half_length_}};
+  return {.bodies = {"rail", "cart", "pole"},
+          .shapes = {flat_line(0, rail, 0.01, kBlack), flat_box(1, {}, 0.2, 0.12, kBlack),
+                     flat_line(2, rod, 0.04, kWood)},
+          .flat = true};
+}
+
+void CartPole::body_poses(std::span<double> poses) {
+  const double x = state_[0];
+  write_flat_pose({}, 0.0, poses);
+  write_flat_pose({x, 0.0}, 0.0, poses.subspan(kPoseNumbers));
+  write_flat_pose({x, 0.06}, -state_[2], poses.subspan(2 * kPoseNumbers));
+}
+
 }  // namespace costate

@@ -22,6 +22,8 @@ class CartPole final : public ClassicEnv<4> {
   void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   double gravity_;
   double pole_mass_;

@@ -91,6 +91,21 @@ void DoubleIntegrator::draw(Canvas& canvas) const {
   canvas.fill_circle({x + v, 0.5 * kHeight}, 0.08, kVelocity);
 }
 
+Scene DoubleIntegrator::scene() {
+  const Point rail[] = {{-4.5, 0.0}, {4.5, 0.0}};
+  return {
+      .bodies = {"rail", "block"},
+      .shapes = {flat_line(0, rail, 0.01, {0.1f, 0.1f, 0.1f, 1.0f}),
+                 flat_box(0, {0.0, -0.05}, config_.tolerance, 0.04, {0.47f, 0.75f, 0.47f, 1.0f}),
+                 flat_box(1, {0.0, 0.2}, 0.2, 0.2, {0.35f, 0.51f, 0.75f, 1.0f})},
+      .flat = true};
+}
+
+void DoubleIntegrator::body_poses(std::span<double> poses) {
+  write_flat_pose({}, 0.0, poses);
+  write_flat_pose({state_[0], 0.0}, 0.0, poses.subspan(kPoseNumbers));
+}
+
 double minimum_time(double x, double v) {
   return minimum_cost(x, v, 0.0);
 }

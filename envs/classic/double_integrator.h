@@ -35,6 +35,8 @@ class DoubleIntegrator final : public ClassicEnv<2> {
   void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   DoubleIntegratorConfig config_;
   double force_to_acceleration_;  ///< gear / mass

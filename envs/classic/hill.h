@@ -21,5 +21,8 @@ void drive(double& position, double& velocity, double push, double gravity);
 
 /// Draws the hill, the car on it, and a flag at the goal.
 void draw(Canvas& canvas, double position, double goal);
+/// The same in space, and where the hill and the car are.
+Scene scene(double goal);
+void write_poses(double position, std::span<double> poses);
 
 }  // namespace costate::hill

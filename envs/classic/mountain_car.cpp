@@ -49,4 +49,12 @@ void MountainCar::draw(Canvas& canvas) const {
   hill::draw(canvas, state_[0], kGoal);
 }
 
+Scene MountainCar::scene() {
+  return hill::scene(kGoal);
+}
+
+void MountainCar::body_poses(std::span<double> poses) {
+  hill::write_poses(state_[0], poses);
+}
+
 }  // namespace costate

@@ -20,6 +20,8 @@ class MountainCar final : public ClassicEnv<2> {
   void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   double gravity_;
   double force_;

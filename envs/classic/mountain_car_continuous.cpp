@@ -57,4 +57,12 @@ void MountainCarContinuous::draw(Canvas& canvas) const {
   hill::draw(canvas, state_[0], kGoal);
 }
 
+Scene MountainCarContinuous::scene() {
+  return hill::scene(kGoal);
+}
+
+void MountainCarContinuous::body_poses(std::span<double> poses) {
+  hill::write_poses(state_[0], poses);
+}
+
 }  // namespace costate

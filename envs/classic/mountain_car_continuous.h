@@ -19,6 +19,8 @@ class MountainCarContinuous final : public ClassicEnv<2> {
   void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   double gravity_;
   double power_;

@@ -103,4 +103,18 @@ void Pendulum::draw(Canvas& canvas) const {
   canvas.fill_circle({0.0, 0.0}, 0.05, kAxle);
 }
 
+Scene Pendulum::scene() {
+  const Point rod[] = {{0.0, 0.0}, {0.0, length_}};
+  const Point axle[] = {{-0.05, 0.0}, {0.05, 0.0}};
+  return {.bodies = {"axle", "rod"},
+          .shapes = {flat_line(0, axle, 0.11, {0.1f, 0.1f, 0.1f, 1.0f}),
+                     flat_line(1, rod, 0.1, {0.8f, 0.3f, 0.3f, 1.0f})},
+          .flat = true};
+}
+
+void Pendulum::body_poses(std::span<double> poses) {
+  write_flat_pose({}, 0.0, poses);
+  write_flat_pose({}, state_[0], poses.subspan(kPoseNumbers));
+}
+
 }  // namespace costate

@@ -27,6 +27,8 @@ class Pendulum final : public ClassicEnv<2> {
   void take_parameters() override;
   void observe(std::span<double> observation) const override;
   void draw(Canvas& canvas) const override;
+  Scene scene() override;
+  void body_poses(std::span<double> poses) override;
 
   double torque_cost_;
   double length_;

@@ -119,6 +119,7 @@ MujocoEnv::MujocoEnv(EnvSpec spec, const MujocoConfig& config, const std::string
       nv_(static_cast<std::size_t>(model().nv)),
       physics_(1 + nq_ + nv_ + static_cast<std::size_t>(model().na) + nv_),
       state_(physics_),
+      ahead_(physics_),
       frame_skip_(static_cast<int>(config.frame_skip)),
       spec_(std::move(spec)) {
   spec_.action = action_space(model());
@@ -139,9 +140,10 @@ std::array<std::pair<double*, std::size_t>, 5> MujocoEnv::state_parts(mjData& da
            {data.qacc_warmstart, nv_}}};
 }
 
-mjData& MujocoEnv::borrow_simulator(std::span<const float> controls) {
+mjData& MujocoEnv::borrow_simulator(std::span<const double> state,
+                                    std::span<const float> controls) {
   mjData& data = simulators_->borrow();
-  const double* in = state_.data();
+  const double* in = state.data();
   for (const auto& [part, size] : state_parts(data)) {
     std::copy_n(in, size, part);
     in += size;
@@ -155,14 +157,16 @@ mjData& MujocoEnv::borrow_simulator(std::span<const float> controls) {
 
 template <class Work>
 void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work) {
-  mjData& data = borrow_simulator(controls);
+  mjData& data = borrow_simulator(state_ahead(), controls);
   try {
     work(data);
   } catch (...) {
+    steps_ahead_ = 0;
     mj_resetData(&model(), &data);
     simulators_->give_back(data);
     throw;
   }
+  steps_ahead_ = 0;
   double* out = state_.data();
   for (const auto& [part, size] : state_parts(data)) out = std::copy_n(part, size, out);
   extract(model(), data, {out, derived_});
@@ -172,7 +176,7 @@ void MujocoEnv::with_simulator(std::span<const float> controls, const Work& work
 void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
   if (!renderer_) renderer_ = std::make_unique<Renderer>(model());
   arrange_picture(renderer_->model());
-  mjData& data = borrow_simulator({});
+  mjData& data = borrow_simulator(state_, {});
   mj_fwdPosition(&renderer_->model(), &data);
   try {
     renderer_->draw(data, options, picture);
@@ -184,6 +188,85 @@ void MujocoEnv::render(const RenderOptions& options, Picture& picture) {
 }
 
 void MujocoEnv::arrange_picture(mjModel&) const {}
+
+namespace {
+
+/// A geom as a shape; nothing where it is not to be seen.
+std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
+  using Kind = SceneShape::Kind;
+  constexpr int kVisibleGroups = 3;
+  const int material = model.geom_matid[geom];
+  const float* color = material >= 0 ? model.mat_rgba + 4 * material : model.geom_rgba + 4 * geom;
+  if (model.geom_group[geom] >= kVisibleGroups || color[3] == 0.0f) return std::nullopt;
+
+  SceneShape shape;
+  shape.body = static_cast<std::size_t>(model.geom_bodyid[geom]);
+  std::copy_n(model.geom_pos + 3 * geom, 3, shape.pose.position.begin());
+  std::copy_n(model.geom_quat + 4 * geom, 4, shape.pose.rotation.begin());
+  std::copy_n(model.geom_size + 3 * geom, 3, shape.size.begin());
+  std::copy_n(color, 4, shape.color.begin());
+  switch (model.geom_type[geom]) {
+    case mjGEOM_PLANE:
+      shape.kind = Kind::kPlane;
+      return shape;
+    case mjGEOM_SPHERE:
+      shape.kind = Kind::kSphere;
+      return shape;
+    case mjGEOM_CAPSULE:
+      shape.kind = Kind::kCapsule;
+      return shape;
+    case mjGEOM_ELLIPSOID:
+      shape.kind = Kind::kEllipsoid;
+      return shape;
+    case mjGEOM_CYLINDER:
+      shape.kind = Kind::kCylinder;
+      return shape;
+    case mjGEOM_BOX:
+      shape.kind = Kind::kBox;
+      return shape;
+    case mjGEOM_MESH: {
+      shape.kind = Kind::kMesh;
+      const int mesh = model.geom_dataid[geom];
+      for (int i = 0; i < model.mesh_vertnum[mesh]; ++i) {
+        const float* vertex = model.mesh_vert + 3 * (model.mesh_vertadr[mesh] + i);
+        shape.points.push_back({vertex[0], vertex[1], vertex[2]});
+      }
+      for (int i = 0; i < model.mesh_facenum[mesh]; ++i) {
+        const int* face = model.mesh_face + 3 * (model.mesh_faceadr[mesh] + i);
+        shape.faces.push_back({face[0], face[1], face[2]});
+      }
+      return shape;
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Scene MujocoEnv::scene() {
+  const Model arranged(mj_copyModel(nullptr, &model()), mj_deleteModel);
+  if (!arranged) throw Error("out of memory for a model of " + spec_.id);
+  arrange_picture(*arranged);
+  Scene scene;
+  for (int i = 0; i < arranged->nbody; ++i) scene.bodies.push_back(name(mjOBJ_BODY, i));
+  for (int i = 0; i < arranged->ngeom; ++i) {
+    if (auto shape = shape_of(*arranged, i)) scene.shapes.push_back(std::move(*shape));
+  }
+  return scene;
+}
+
+void MujocoEnv::body_poses(std::span<double> poses) {
+  assert(poses.size() == static_cast<std::size_t>(model().nbody) * kPoseNumbers);
+  mjData& data = borrow_simulator(state_, {});
+  mj_kinematics(&model(), &data);
+  auto out = poses.begin();
+  for (int i = 0; i < model().nbody; ++i) {
+    out = std::copy_n(data.xpos + 3 * i, 3, out);
+    out = std::copy_n(data.xquat + 4 * i, 4, out);
+  }
+  simulators_->give_back(data);
+}
 
 namespace {
 
@@ -241,6 +324,7 @@ std::optional<PhysicsModel> MujocoEnv::physics_model() const {
 }
 
 void MujocoEnv::clear() {
+  steps_ahead_ = 0;
   std::fill(state_.begin(), state_.end(), 0.0);
   std::copy_n(model().qpos0, nq_, mutable_qpos().begin());
   if (keyframe_ < 0) return;
@@ -281,7 +365,22 @@ void MujocoEnv::keep_derived(std::size_t count) {
 void MujocoEnv::extract(const mjModel&, mjData&, std::span<double>) const {}
 
 void MujocoEnv::advance(const mjModel& model, mjData& data) const {
-  for (int i = 0; i < frame_skip_; ++i) mj_step(&model, &data);
+  for (int i = steps_ahead_; i < frame_skip_; ++i) mj_step(&model, &data);
+}
+
+void MujocoEnv::head_start(std::span<const float> action) {
+  assert(steps_ahead_ < head_starts());
+  mjData& data = borrow_simulator(state_ahead(), action);
+  mj_step(&model(), &data);
+  if (trouble(data) == nullptr) {
+    double* out = ahead_.data();
+    for (const auto& [part, size] : state_parts(data)) out = std::copy_n(part, size, out);
+    ++steps_ahead_;
+  } else {
+    steps_ahead_ = 0;
+    mj_resetData(&model(), &data);
+  }
+  simulators_->give_back(data);
 }
 
 void MujocoEnv::reset(std::uint64_t seed, std::span<double> observation) {
@@ -306,6 +405,7 @@ void MujocoEnv::save_state(StateWriter& writer) const {
 }
 
 void MujocoEnv::restore_state(StateReader& reader) {
+  steps_ahead_ = 0;
   reader.read(std::span(state_));
 }
 
@@ -354,9 +454,8 @@ void MujocoEnv::check(const mjData& data, std::optional<double> time) const {
 void MujocoEnv::simulate(std::span<const float> action) {
   assert(action.size() == static_cast<std::size_t>(model().nu));
   with_simulator(action, [this](mjData& data) {
-    const double time = data.time;
     advance(model(), data);
-    check(data, time);
+    check(data, /*time=*/state_.front());
   });
 }
 

@@ -47,11 +47,18 @@ class MujocoEnv : public Env {
   const EnvSpec& spec() const final { return spec_; }
   void reset(std::uint64_t seed, std::span<double> observation) final;
   StepResult step(std::span<const float> action, std::span<double> observation) final;
+  /// One of the physics steps.
+  void head_start(std::span<const float> action) final;
+  int head_starts() const final { return frame_skip_ - 1; }
   void save_state(StateWriter& writer) const final;
   void restore_state(StateReader& reader) final;
   PhysicalState physical_state() const final;
   void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final;
   void render(const RenderOptions& options, Picture& picture) final;
+  /// The bodies of the model and their geoms of the visible groups (0 to 2); height fields, sites
+  /// and tendons are left out.
+  Scene scene() final;
+  void body_poses(std::span<double> poses) final;
   /// "mass", "friction", "damping" and "gear" for all of the model, and "mass/<body>",
   /// "friction/<geom>", "damping/<joint>" and "gear/<actuator>" for those that have a name. Mass
   /// scales inertia too, friction all of its coefficients. Two geoms in contact have the larger
@@ -73,7 +80,8 @@ class MujocoEnv : public Env {
   /// Copies what the task needs of the quantities that MuJoCo derives from the state. Called after
   /// every forward pass of a reset, where cfrc_ext is zero, and after every control step.
   virtual void extract(const mjModel& model, mjData& data, std::span<double> derived) const;
-  /// The physics of one control step: frame_skip times mj_step, unless the task overrides it.
+  /// The physics of one control step: frame_skip times mj_step, less those done ahead. What a task
+  /// adds comes after them.
   virtual void advance(const mjModel& model, mjData& data) const;
   /// What `extract` kept last; a part of the saved state.
   std::span<const double> derived() const { return {state_.data() + physics_, derived_}; }
@@ -137,14 +145,16 @@ class MujocoEnv : public Env {
   std::span<double> mutable_qvel() { return {state_.data() + 1 + nq_, nv_}; }
   std::span<double> warm_start() { return {state_.data() + physics_ - nv_, nv_}; }
 
-  /// Runs `work` on a borrowed mjData in the present state with these controls, or with zeros where
-  /// none are given, and keeps the state in which it leaves it. Throws what `work` throws.
+  /// Runs `work` on a borrowed mjData in the present state, or in the one ahead of it, with these
+  /// controls, or with zeros where none are given, and keeps the state in which it leaves it.
+  /// Throws what `work` throws.
   template <class Work>
   void with_simulator(std::span<const float> controls, const Work& work);
   /// The parts of an mjData that the state holds, in order.
   std::array<std::pair<double*, std::size_t>, 5> state_parts(mjData& data) const;
-  /// An mjData in the present state.
-  mjData& borrow_simulator(std::span<const float> controls);
+  /// An mjData in the state that begins with these numbers.
+  mjData& borrow_simulator(std::span<const double> state, std::span<const float> controls);
+  std::span<const double> state_ahead() const { return steps_ahead_ > 0 ? ahead_ : state_; }
   /// Throws Error where MuJoCo met trouble in the control step that began at `time`, or, without
   /// one, at the start of an episode.
   void check(const mjData& data, std::optional<double> time = {}) const;
@@ -170,7 +180,9 @@ class MujocoEnv : public Env {
   /// start, since the solver starts from the last acceleration and stops at a tolerance, so that
   /// the result depends on where it started.
   std::vector<double> state_;
-  int keyframe_ = -1;  ///< of the noise-free start; -1: qpos0
+  int steps_ahead_ = 0;        ///< physics steps of the next control step that are done
+  std::vector<double> ahead_;  ///< the state after them, as state_ without the derived numbers
+  int keyframe_ = -1;          ///< of the noise-free start; -1: qpos0
   int frame_skip_;
   EnvSpec spec_;
 };

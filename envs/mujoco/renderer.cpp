@@ -87,6 +87,11 @@ class GlContext {
 struct Renderer::Impl {
   explicit Impl(const mjModel& original) {
     model.reset(mj_copyModel(nullptr, &original));
+    // A plane has no end in the physics, and none where its size is 0: whoever runs far stays on
+    // it.
+    for (int i = 0; i < model->ngeom; ++i) {
+      if (model->geom_type[i] == mjGEOM_PLANE) std::fill_n(model->geom_size + 3 * i, 2, 0.0);
+    }
     mjv_defaultOption(&option);
     mjv_defaultScene(&scene);
     mjv_makeScene(model.get(), &scene, kMaxShapes);

@@ -102,6 +102,11 @@ void Canvas::draw_number(std::string_view digits, Point corner, double height, C
   const double thickness = 0.15 * height;
   for (const char digit : digits) {
     const auto [x, y] = corner;
+    if (digit == '.') {
+      // In the gap before it.
+      fill_circle({x - 0.175 * height, y + height}, 0.6 * thickness, color);
+      continue;
+    }
     const std::array<std::array<Point, 2>, 7> segments = {{
         {{{x, y}, {x + width, y}}},
         {{{x + width, y}, {x + width, y + width}}},

@@ -67,7 +67,7 @@ class Canvas {
   void draw_lines(std::initializer_list<Point> points, double width, Color color) {
     draw_lines(std::span(points.begin(), points.size()), width, color);
   }
-  /// A whole number in seven-segment digits of that height (half as wide), with its upper left
+  /// A number ("-12.5") in seven-segment digits of that height (half as wide), with its upper left
   /// corner at `corner`, in a view whose y points down.
   void draw_number(std::string_view digits, Point corner, double height, Color color);
 

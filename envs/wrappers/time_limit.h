@@ -18,6 +18,8 @@ class TimeLimit final : public Wrapper {
 
   void reset(std::uint64_t seed, std::span<double> observation) override;
   StepResult step(std::span<const float> action, std::span<double> observation) override;
+  void head_start(std::span<const float> action) override { inner().head_start(action); }
+  int head_starts() const override { return inner().head_starts(); }
   void save_state(StateWriter& writer) const override;
   void restore_state(StateReader& reader) override;
   void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) override;

@@ -27,6 +27,8 @@ class Wrapper : public Env {
   void render(const RenderOptions& options, Picture& picture) final {
     env_->render(options, picture);
   }
+  Scene scene() final { return env_->scene(); }
+  void body_poses(std::span<double> poses) final { env_->body_poses(poses); }
   std::vector<std::string> parameter_names() const final { return env_->parameter_names(); }
   void scale_parameters(std::span<const double> factors) final { env_->scale_parameters(factors); }
   std::optional<PhysicsModel> physics_model() const final { return env_->physics_model(); }

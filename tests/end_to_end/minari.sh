@@ -31,7 +31,7 @@ for run in box discrete drawn; do
     minari_check "$PWD/datasets/test/$run-v0" $run/rollouts.h5
   check_run "$run: import" 0 import_rollouts datasets/test/$run-v0 --out $run.h5
   check "$run: nothing is lost" "same" "$(cmp $run/rollouts.h5 $run.h5 2>&1 && echo same)"
-  check_run "$run: what came back replays" 0 replay --file $run.h5 --verify --threads 1
+  check_run "$run: what came back replays" 0 replay $run.h5 --verify --threads 1
 done
 check_run "one episode" 0 export_rollouts discrete/rollouts.h5 --minari datasets --episode 3
 check_contains "its dataset has an id of its own" "dataset costate/cartpole/ppo-v0" "$out"
@@ -155,7 +155,7 @@ same &= list(ours["episodes/last_step"][:]) == [25, 50, 75]
 print("same" if same else "differs")
 PYTHON
 )"
-check_run "its episodes are listed" 0 replay --file good.h5
+check_run "its episodes are listed" 0 replay good.h5
 check_run "a policy learns from it" 0 distill --rollouts good.h5 --steps 500 --threads 1 --quiet \
   --run student
 check_run "it is exported again" 0 export_rollouts good.h5 --minari again --id test/good-v1

@@ -86,7 +86,7 @@ PYTHON
 
 # check_found FIELD EPISODE STEP: replay names it in flipped.h5.
 check_found() {
-  check_run "a flipped bit in $1: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+  check_run "a flipped bit in $1: exit code 1" 1 replay flipped.h5 --verify --threads 1
   check_contains "it is named" "flipped.h5: first difference in episode $2, step $3: $1[" "$err"
   check "in one line" 1 "$(wc -l <.stderr)"
 }
@@ -100,10 +100,10 @@ flip_bit episodes/initial_state 3 7 100
 check_found initial_state 7 0
 check_contains "with its byte" "initial_state[100] is" "$err"
 flip_bit episodes/seed 40 7
-check_run "a flipped bit in the seed: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+check_run "a flipped bit in the seed: exit code 1" 1 replay flipped.h5 --verify --threads 1
 check_contains "it is named" "(changed after they were written: episodes/seed)" "$err"
 flip_bit steps/values 3 13357
-check_run "a flipped bit in a value: exit code 1" 1 replay --file flipped.h5 --verify --threads 1
+check_run "a flipped bit in a value: exit code 1" 1 replay flipped.h5 --verify --threads 1
 check_contains "it is named" "episode 13: values is not what was written, by its checksum" "$err"
 
 # Wherever a bit of the file flips, the answer is an error or a difference in a line, or what the
@@ -137,7 +137,7 @@ for i in range(150):
     at = place.randrange(len(data))
     data[at] ^= 1 << place.randrange(8)
     open("damaged.h5", "wb").write(data)
-    run = subprocess.run([sys.argv[1], "--file", "damaged.h5", "--verify", "--threads", "2"],
+    run = subprocess.run([sys.argv[1], "damaged.h5", "--verify", "--threads", "2"],
                          capture_output=True, text=True, timeout=60)
     clear = run.returncode == 1 and 1 <= run.stderr.count("\n") <= 2 and "damaged.h5" in run.stderr
     try:
@@ -159,7 +159,7 @@ with h5py.File("older.h5", "r+") as file:
     file.attrs["version"] = 1
 PYTHON
 check_error "a file of an older version" 1 "older.h5 has rollout format version 1, expected 2" \
-  "an older costate" -- replay --file older.h5
+  "an older costate" -- replay older.h5
 assets=$(readlink -f "$runners/../../share/costate/assets")
 sed 's/gear="120"/gear="121"/' "$assets/half_cheetah.xml" >cheetah.xml
 check "the model can be edited" 1 "$(cmp -s "$assets/half_cheetah.xml" cheetah.xml; echo $?)"
@@ -194,5 +194,54 @@ kill "$pid" 2>/dev/null
 wait "$pid"
 check "the log of a running training was verified five times" "5 yes" "$verified $running"
 check "without trouble" "0" "$code"
+
+# What one sees: a page, a picture, videos.
+check_run "a page of two episodes" 0 replay run flipped.h5 --worst --html page.html
+check "it asks for nothing" 0 "$(grep -cE '<(script|img|link)[^>]* (src|href)=' page.html)"
+check_run "a picture" 0 replay run --best --step 10 --png frame.png --size 64x48
+check "it is a PNG of that size" "64x48" "$("$python" -c '
+import struct
+data = open("frame.png", "rb").read()
+assert data[:8] == b"\x89PNG\r\n\x1a\n"
+print("%dx%d" % struct.unpack(">II", data[16:24]))')"
+check_run "a picture beyond the end" 2 replay run --episode 0 --step 1001 --png beyond.png
+check_contains "says how long the episode is" "1000 steps" "$err"
+check_run "a video of another kind" 2 replay run --best --video video.avi
+check_contains "names those that there are" ".mp4, .webm or .gif" "$err"
+check_run "a camera that there is not" 2 replay run --best --png camera.png --camera nowhere
+check_contains "names it" "nowhere" "$err"
+check_run "two runs for what shows one" 2 replay run flipped.h5 --png two.png
+check "nothing is left of what failed" 0 "$(ls | grep -cE 'beyond|avi|camera|two|tmp')"
+
+# A policy's episodes, rolled out now.
+check_run "a policy is rolled out" 0 replay --policy run --episodes 3 --seed 7 --threads 2 --json
+check "into the run's folder" "run/live.h5 3" \
+  "$("$python" -c 'import json,sys; x=json.loads(sys.argv[1]); print(x["file"], len(x["episodes"]))' "$out")"
+check_run "the file verifies" 0 replay run/live.h5 --verify --threads 1
+check_run "and has the documented layout" 0 "$python" "$tests/logs/h5py_check.py" run/live.h5
+check_run "by the mode, from a checkpoint" 0 replay --policy run/checkpoints/last.h5 --episodes 3 \
+  --seed 7 --mode mode --out mode.h5 --verify --threads 1
+check_run "evaluate sees the same episodes" 0 evaluate run --episodes 3 --seed 7 --threads 1 --json
+check "with the same returns and modes, and with values" "right" "$("$python" - "$out" <<'PYTHON'
+import json
+import sys
+
+import h5py
+import numpy as np
+
+with h5py.File("mode.h5") as file, h5py.File("run/live.h5") as sampled:
+    steps = file["steps"]
+    means = steps["distributions"][:, :6]
+    right = np.isclose(file["episodes/return"][:].mean(), json.loads(sys.argv[1])["mean"])
+    right &= np.array_equal(steps["raw_actions"][:], means)
+    right &= np.array_equal(sampled["episodes/seed"][:], file["episodes/seed"][:])
+    right &= not np.array_equal(sampled["steps/raw_actions"][:], sampled["steps/distributions"][:, :6])
+    right &= np.std(steps["values"][:]) > 0
+    print("right" if right else "wrong")
+PYTHON
+)"
+check_error "a policy and a run" 2 "--policy" -- replay run --policy run
+check_error "nothing to replay" 2 "--policy" -- replay
+check_error "no policy to act" 2 "--policy" -- replay run --episodes 3
 
 finish

@@ -399,6 +399,33 @@ TEST_CASE("saving and restoring in mid-episode is bit-exact, with contacts") {
   }
 }
 
+TEST_CASE("what is simulated ahead of a step changes nothing but who does it") {
+  const std::string id = GENERATE("HalfCheetah-v5", "Hopper-v5", "Ant-v5", "dmc/quadruped-walk");
+  Driver whole(EnvConfig(id).make());
+  Driver parts(EnvConfig(id).make());
+  const int head_starts = parts.env->head_starts();
+  REQUIRE(head_starts >= 3);
+  whole.env->reset(7, whole.observation);
+  parts.env->reset(7, parts.observation);
+  RandomStream random(3);
+  for (int step = 0; step < 40; ++step) {
+    const StepResult expected = whole.step_randomly(random);
+    parts.action = whole.action;
+    std::vector<std::byte> before;
+    StateWriter writer(before);
+    parts.env->save_state(writer);
+    for (int i = 0; i < step % (head_starts + 1); ++i) parts.env->head_start(parts.action);
+    if (step % 7 == 3) {  // dropped, and nothing of it stays
+      StateReader reader(before);
+      parts.env->restore_state(reader);
+    }
+    const StepResult got = parts.step();
+    CHECK(got.reward == expected.reward);
+    CHECK(got.terminated == expected.terminated);
+    CHECK(parts.observation == whole.observation);
+  }
+}
+
 TEST_CASE("a given start leaves no trace of what was before") {
   Driver used(half_cheetah());
   Driver fresh(half_cheetah());
