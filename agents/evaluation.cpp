@@ -69,11 +69,12 @@ struct Play {
 };
 
 /// Plays episode `index` of those that `seed` begins. Calls started(seed of the episode) after the
-/// reset and stepped(play) after every step, when play.exact is the observation that followed.
-template <class Started, class Stepped>
+/// reset, chosen(play) before and stepped(play) after every step, when play.exact is the
+/// observation that followed.
+template <class Started, class Chosen, class Stepped>
 void play_episode(Env& env, const FrozenPolicy& policy, bool deterministic, std::uint64_t seed,
                   std::uint64_t index, ActorCritic::Workspace& workspace, Play& play,
-                  const Started& started, const Stepped& stepped) {
+                  const Started& started, const Chosen& chosen, const Stepped& stepped) {
   const Distribution& distribution = policy.distribution();
   const std::uint64_t key = stream_key(seed, Stream::kEvaluation, index);
   RandomStream random(derive_key({key, 1}));
@@ -91,6 +92,7 @@ void play_episode(Env& env, const FrozenPolicy& policy, bool deterministic, std:
     distribution.execute(play.executed);
     play.action = play.executed;
     policy.network().action_map().to_env(play.action);
+    chosen(play);
     play.result = env.step(play.action, play.exact);
     if (!std::isfinite(play.result.reward)) {
       throw Error("environment " + env.spec().id + " (evaluation episode " + std::to_string(index) +
@@ -114,6 +116,9 @@ EvaluatedEpisode evaluate_episode(Env& env, const FrozenPolicy& policy,
       env, policy, options.deterministic, options.seed, index, workspace, play,
       [](std::uint64_t) {},
       [&](const Play& p) {
+        if (options.measure_power) episode.power += env.actuator_power(p.action);
+      },
+      [&](const Play& p) {
         if (options.keep_observations) append(episode.observations, p.observation);
         if (options.keep_actions) {
           append(episode.actions, p.executed);
@@ -122,6 +127,7 @@ EvaluatedEpisode evaluate_episode(Env& env, const FrozenPolicy& policy,
         episode.episode_return += p.result.reward;
         ++episode.length;
       });
+  episode.power /= static_cast<double>(episode.length);
   return episode;
 }
 
@@ -140,6 +146,7 @@ Episode record_episode(Env& env, const FrozenPolicy& policy, bool deterministic,
         const auto drawn = env.episode_values();
         episode.drawn.assign(drawn.begin(), drawn.end());
       },
+      [](const Play&) {},
       [&](const Play& p) {
         append(episode.observations, p.observation);
         append(episode.actions, p.action);

@@ -52,6 +52,7 @@ struct EvaluationOptions {
   std::uint64_t seed = 0;
   bool keep_observations = false;
   bool keep_actions = false;
+  bool measure_power = false;
 };
 
 struct EvaluatedEpisode {
@@ -62,6 +63,9 @@ struct EvaluatedEpisode {
   /// [length, P] of the distributions that they came from; where actions are kept.
   std::vector<float> actions;
   std::vector<float> parameters;
+  /// Mean over the steps of Env::actuator_power, in the state in which each action was taken; where
+  /// power is measured.
+  double power = 0.0;
 };
 
 /// Runs exactly `episodes` episodes, episode i seeded from {seed, i}, so that neither the number of

@@ -1,5 +1,7 @@
 #include "envs/env.h"
 
+#include <limits>
+
 namespace costate {
 
 void Env::render(const RenderOptions&, Picture&) {
@@ -7,5 +9,9 @@ void Env::render(const RenderOptions&, Picture&) {
 }
 
 void Env::scale_parameters(std::span<const double>) {}
+
+double Env::actuator_power(std::span<const float>) {
+  return std::numeric_limits<double>::quiet_NaN();
+}
 
 }  // namespace costate

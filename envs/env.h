@@ -142,6 +142,10 @@ class Env {
   /// a factor for each of parameter_names(). "mass" and "mass/torso" multiply.
   virtual void scale_parameters(std::span<const double> factors);
 
+  /// Mechanical power (W) that the actuators would put in or take out in the present state under
+  /// this action: Σ |force · velocity|. NaN where the environment has no such actuators.
+  virtual double actuator_power(std::span<const float> action);
+
   /// The model that is simulated, before parameters are scaled; none where there is no such file.
   virtual std::optional<PhysicsModel> physics_model() const { return {}; }
 

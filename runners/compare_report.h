@@ -1,96 +1,75 @@
-// `costate compare`: how two trained policies differ, in what they earn and in how they act.
+// `costate compare`: how groups of trained policies differ, in what they earn, how they act, where
+// they go and how they move.
 //
-// Actions are compared on the states of both: half of them from A's episodes, half from B's, all
-// under sampled actions. Per state the dimensions of an action are independent, so everything comes
-// per dimension, averaged over the states, and a joint value is the sum.
+// A group is the seeds of one setting. Everything that is computed is in one JSON object, whose
+// keys docs/compare.md describes; the tables on the console and the page are made of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "backends/diagnostics/statistics.h"
 #include "envs/thread_pool.h"
 #include "policies/distribution.h"
 #include "runners/trained_run.h"
 
 namespace costate {
 
-/// Of one action dimension, averaged over states; or summed over the dimensions.
-struct ActionDifference {
-  /// KL divergence in nats. Within one family that of the sampled actions (for a gaussian: before
-  /// they are clipped), in closed form. Between a gaussian and a bernoulli that of the executed
-  /// actions, whose atoms at ±1 are all that the two share: finite from the bernoulli to the
-  /// gaussian, infinite the other way.
-  double kl_ab = 0.0;
-  double kl_ba = 0.0;
-  /// In nats; differential for a gaussian, so its value means little beside that of a bernoulli.
-  double entropy_a = 0.0;
-  double entropy_b = 0.0;
-  /// Probability that the executed action is within 1 % of the half width from a bound; NaN for
-  /// discrete actions.
-  double boundary_mass_a = 0.0;
-  double boundary_mass_b = 0.0;
-  /// Wasserstein-1 distance of the executed actions, ∫|F_a − F_b| dx over the box [−1, 1]. For
-  /// discrete actions, where any two are equally far apart, the total variation distance.
-  double wasserstein = 0.0;
-
-  ActionDifference& operator+=(const ActionDifference& other);
+struct CompareGroup {
+  std::string label;
+  std::vector<TrainedRun> runs;
 };
-
-struct ActionComparison {
-  std::int64_t states = 0;
-  std::vector<ActionDifference> dimensions;  ///< averages over the states
-  ActionDifference total;                    ///< the sum over the dimensions
-  std::string kl_note;                       ///< why a KL is infinite or NaN; empty where none is
-};
-
-/// Compares two distributions given the parameters of n states each, [n, P_a] and [n, P_b]. Both
-/// are over the same actions; the result does not depend on the number of threads.
-ActionComparison compare_actions(const Distribution& a, std::span<const float> parameters_a,
-                                 const Distribution& b, std::span<const float> parameters_b,
-                                 ThreadPool& pool);
 
 struct CompareOptions {
-  std::int64_t episodes = 50;  ///< of each run
+  std::int64_t episodes = 20;  ///< of each run
   std::uint64_t seed = 0;
+  /// On which states actions are compared: "union", half from either side; "own", each side's
+  /// measures on its own; or a rollout file, whose observations are taken.
+  std::string states = "union";
+  double epsilon = 0.01;  ///< of the boundary mass, in units of half the box
+  /// Returns that count as 0 and 1 in the optimality gap; unset: a random policy's, and the
+  /// environment's threshold where it has one.
+  std::optional<std::array<double, 2>> normalize;
+  /// Return that counts as learned; unset: nine tenths of the way from the first to the best.
+  std::optional<double> threshold;
 };
 
-/// One side of the comparison: a run, or several runs (seeds) of one setting.
-struct ComparedSide {
-  std::string label;
-  std::vector<std::string> runs;
-  std::string policy;         ///< the distribution's name
-  std::int64_t episodes = 0;  ///< in all
-  std::vector<double>
-      values;         ///< the returns of a single run's episodes, or each run's mean return
-  double mean = 0.0;  ///< this and what follows: of the values
-  double iqm = 0.0;
-  double std = 0.0;
-  Interval ci95;  ///< of the mean
+/// Evaluates all runs with sampled actions, every run on the same starts, and compares the groups.
+/// `progress` is told what is being done. The result does not depend on the number of threads.
+/// Throws UsageError that says what differs where the runs are not all of one environment with the
+/// same options, or those of a group not of one policy.
+nlohmann::ordered_json compare_groups(
+    std::span<const CompareGroup> groups, const CompareOptions& options, ThreadPool& pool,
+    const std::function<void(const std::string&)>& progress = [](const std::string&) {});
+
+/// The numbers of a comparison as tables of text, each with its header as first row.
+struct ComparisonTables {
+  using Table = std::vector<std::vector<std::string>>;
+
+  Table returns;
+  Table pairs;
+  std::vector<Table> dimensions;  ///< of each pair
+  Table actions;
+  Table behaviour;
 };
+ComparisonTables tables(const nlohmann::ordered_json& comparison);
 
-struct Comparison {
-  std::string env;
-  ComparedSide a;
-  ComparedSide b;
-  double difference = 0.0;  ///< mean of A − mean of B
-  Interval difference_ci95;
-  ActionComparison actions;  ///< of the first run of each side
-};
+/// What compare_groups gives, for people: on the console, and as a self-contained page.
+void print(const nlohmann::ordered_json& comparison, std::ostream& out);
+std::string comparison_page(const nlohmann::ordered_json& comparison);
 
-/// Evaluates all runs with sampled actions, every run on the same starts, and compares. Throws
-/// UsageError where the runs are not all of one environment, or those of a side not of one policy.
-Comparison compare_runs(const std::vector<TrainedRun>& a, const std::vector<TrainedRun>& b,
-                        const CompareOptions& options, ThreadPool& pool);
-
-/// Numbers that are infinite or undefined are written as null.
-nlohmann::ordered_json to_json(const Comparison& comparison);
-
-/// The same for people.
-void print(const Comparison& comparison, std::ostream& out);
+/// Divergences of the actions of two policies in n states, given the parameters [n, P_a] and
+/// [n, P_b]: of each dimension the mean over the states ("dimensions"), and of the joint action
+/// ("joint"). Numbers that are infinite are null, and "note" says why.
+nlohmann::ordered_json action_divergences(const Distribution& a,
+                                          std::span<const float> parameters_a,
+                                          const Distribution& b,
+                                          std::span<const float> parameters_b, ThreadPool& pool);
 
 }  // namespace costate

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <optional>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "backends/diagnostics/statistics.h"
 #include "envs/error.h"
@@ -86,7 +90,8 @@ MetricCurve read_metric(const std::filesystem::path& csv, const std::string& met
   return curve;
 }
 
-Curve average_curve(const std::string& name, std::span<const MetricCurve> runs) {
+Curve average_curve(const std::string& name, std::span<const MetricCurve> runs,
+                    const Statistic& statistic) {
   double low = runs[0].steps.front();
   double high = runs[0].steps.back();
   for (const MetricCurve& run : runs) {
@@ -103,9 +108,9 @@ Curve average_curve(const std::string& name, std::span<const MetricCurve> runs) 
     const double x = points == 1 ? low : low + (high - low) * i / (points - 1);
     for (std::size_t k = 0; k < runs.size(); ++k) values[k] = interpolate(runs[k], x);
     curve.x.push_back(x);
-    curve.y.push_back(mean(values));
+    curve.y.push_back(statistic(values));
     if (runs.size() == 1) continue;
-    const Interval interval = bootstrap_interval(values, mean);
+    const Interval interval = bootstrap_interval(values, statistic);
     curve.lower.push_back(interval.low);
     curve.upper.push_back(interval.high);
   }
@@ -121,6 +126,73 @@ double steps_to_share_of_best(const MetricCurve& curve, double share) {
     return std::lerp(curve.steps[i - 1], curve.steps[i], part);
   }
   return curve.steps.front();  // it never rises above its first value
+}
+
+double steps_to_value(const MetricCurve& curve, double value) {
+  if (curve.values.front() >= value) return curve.steps.front();
+  for (std::size_t i = 1; i < curve.values.size(); ++i) {
+    if (curve.values[i] < value) continue;
+    const double part = (value - curve.values[i - 1]) / (curve.values[i] - curve.values[i - 1]);
+    return std::lerp(curve.steps[i - 1], curve.steps[i], part);
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+namespace {
+
+/// The step and the wall time of each event that has a step, of one TensorBoard event file. Records
+/// are a length (8 bytes), its checksum (4), the event and its checksum (4); of the event, a
+/// protocol buffer, field 1 is the wall time (a double) and field 2 the step (a varint), and they
+/// come first.
+std::vector<std::pair<double, double>> event_times(const std::filesystem::path& file) {
+  const std::vector<std::byte> bytes = read_file(file);
+  std::vector<std::pair<double, double>> times;
+  std::size_t at = 0;
+  while (at + 12 <= bytes.size()) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data() + at, sizeof length);
+    at += 12;
+    if (length > bytes.size() - at) break;  // what a kill has torn off
+    if (length > 10 && bytes[at] == std::byte{0x09} && bytes[at + 9] == std::byte{0x10}) {
+      double wall = 0.0;
+      std::memcpy(&wall, bytes.data() + at + 1, sizeof wall);
+      std::uint64_t step = 0;
+      for (std::size_t i = at + 10, shift = 0; i < at + length && shift < 64; ++i, shift += 7) {
+        const auto byte = std::to_integer<std::uint64_t>(bytes[i]);
+        step |= (byte & 0x7f) << shift;
+        if (byte < 0x80) break;
+      }
+      times.emplace_back(static_cast<double>(step), wall);
+    }
+    at += length + 4;
+  }
+  return times;
+}
+
+}  // namespace
+
+double wall_seconds(const std::filesystem::path& run, double step) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run, error)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) {
+      files.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(files);
+  double before = 0.0;
+  for (const auto& file : files) {
+    const auto times = event_times(file);
+    if (times.empty()) continue;
+    // The first row of a file is written when the first update is done; the file's name has the
+    // time of its beginning.
+    const double begin = std::stod(file.filename().string().substr(20));
+    for (const auto& [at, wall] : times) {
+      if (at >= step) return before + std::max(0.0, wall - begin);
+    }
+    before += times.back().second - begin;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace costate

@@ -6,15 +6,13 @@
 #include <set>
 #include <vector>
 
-#include "envs/assets.h"
 #include "envs/env.h"
 #include "envs/error.h"
 #include "envs/format.h"
-#include "logs/atomic_file.h"
 #include "logs/markup.h"
 #include "logs/page.h"
+#include "runners/page_files.h"
 #include "runners/rollout_header.h"
-#include "runners/version.h"
 
 namespace costate {
 namespace {
@@ -114,20 +112,6 @@ std::string facts_table(const Json& facts) {
             "</td></tr>\n";
   }
   return html + "</table>\n";
-}
-
-std::string page_file(const std::string& name) {
-  if (const auto path = find_data("pages/" + name)) return read_text_file(*path);
-  throw Error("pages/" + name +
-              " not found in share/costate; COSTATE_DATA can name the folder that holds pages/");
-}
-
-std::string three_js_file(const std::string& name) {
-  const fs::path path = fs::path(COSTATE_THREE_JS) / name;
-  if (!fs::exists(path)) {
-    throw Error(path.string() + " is missing: the page needs three.js (package libjs-three)");
-  }
-  return read_text_file(path);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 #include "envs/random.h"
@@ -30,8 +31,15 @@ void resample(std::span<const double> values, RandomStream& random, std::vector<
   }
 }
 
-Interval central_interval(std::span<const double> values, double level) {
-  return {quantile(values, 0.5 * (1.0 - level)), quantile(values, 0.5 * (1.0 + level))};
+// The interval of a statistic, given its values over resamples of `n` values that leave `freedom`
+// degrees of freedom.
+Interval expanded_interval(std::span<const double> estimates, std::size_t n, double freedom,
+                           double level) {
+  const double values = static_cast<double>(n);
+  const double z =
+      std::sqrt(values / (values - 1.0)) * student_quantile(0.5 * (1.0 + level), freedom);
+  const double tail = 0.5 * std::erfc(z / std::numbers::sqrt2);
+  return {quantile(estimates, tail), quantile(estimates, 1.0 - tail)};
 }
 
 }  // namespace
@@ -54,6 +62,21 @@ double interquartile_mean(std::span<const double> values) {
   std::nth_element(sorted.begin(), first, sorted.end());
   if (last != sorted.end()) std::nth_element(first, last, sorted.end());
   return mean({first, last});
+}
+
+double optimality_gap(std::span<const double> values, double target) {
+  if (values.empty()) return kNaN;
+  double sum = 0.0;
+  for (const double value : values) sum += std::max(target - value, 0.0);
+  return sum / static_cast<double>(values.size());
+}
+
+double probability_of_improvement(std::span<const double> a, std::span<const double> b) {
+  double wins = 0.0;
+  for (const double x : a) {
+    for (const double y : b) wins += x > y ? 1.0 : (x == y ? 0.5 : 0.0);
+  }
+  return wins / static_cast<double>(a.size() * b.size());
 }
 
 double sample_std(std::span<const double> values) {
@@ -86,22 +109,56 @@ Interval bootstrap_interval(std::span<const double> values, const Statistic& sta
     resample(values, random, sample);
     estimate = statistic(sample);
   }
-  return central_interval(estimates, level);
+  return expanded_interval(estimates, values.size(), static_cast<double>(values.size() - 1), level);
+}
+
+Interval bootstrap_pair(std::span<const double> a, std::span<const double> b,
+                        const PairStatistic& statistic, double level) {
+  if (a.size() < 2 || b.size() < 2) return {kNaN, kNaN};
+  RandomStream random(kBootstrapKey);
+  std::vector<double> sample_a;
+  std::vector<double> sample_b;
+  std::vector<double> estimates(static_cast<std::size_t>(resamples(a.size() + b.size())));
+  for (double& estimate : estimates) {
+    resample(a, random, sample_a);
+    resample(b, random, sample_b);
+    estimate = statistic(sample_a, sample_b);
+  }
+  return expanded_interval(estimates, std::min(a.size(), b.size()),
+                           static_cast<double>(a.size() + b.size() - 2), level);
 }
 
 Interval bootstrap_difference(std::span<const double> a, std::span<const double> b,
                               const Statistic& statistic, double level) {
-  if (a.size() < 2 || b.size() < 2) return {kNaN, kNaN};
-  RandomStream random(kBootstrapKey);
-  std::vector<double> sample;
-  std::vector<double> estimates(static_cast<std::size_t>(resamples(a.size() + b.size())));
-  for (double& estimate : estimates) {
-    resample(a, random, sample);
-    estimate = statistic(sample);
-    resample(b, random, sample);
-    estimate -= statistic(sample);
+  return bootstrap_pair(
+      a, b,
+      [&](std::span<const double> x, std::span<const double> y) {
+        return statistic(x) - statistic(y);
+      },
+      level);
+}
+
+double student_quantile(double p, double freedom) {
+  // Simpson's rule for the distribution function from 0, in s = atan(t/√freedom), where the density
+  // is a power of the cosine; then bisection.
+  const double scale = std::exp(std::lgamma(0.5 * (freedom + 1.0)) - std::lgamma(0.5 * freedom)) /
+                       std::sqrt(std::numbers::pi);
+  const auto mass = [&](double s) {
+    constexpr int kPanels = 200;
+    double sum = 0.0;
+    for (int i = 0; i <= 2 * kPanels; ++i) {
+      const double weight = i == 0 || i == 2 * kPanels ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0);
+      sum += weight * std::pow(std::cos(s * i / (2 * kPanels)), freedom - 1.0);
+    }
+    return scale * sum * s / (6 * kPanels);
+  };
+  double low = 0.0;
+  double high = 0.5 * std::numbers::pi;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = 0.5 * (low + high);
+    (mass(middle) < p - 0.5 ? low : high) = middle;
   }
-  return central_interval(estimates, level);
+  return std::sqrt(freedom) * std::tan(low);
 }
 
 }  // namespace costate

@@ -1,11 +1,17 @@
 // Summaries of returns and other samples, with bootstrap confidence intervals.
 //
 // The interquartile mean is the one that Agarwal et al. recommend ("Deep Reinforcement Learning at
-// the Edge of the Statistical Precipice", NeurIPS 2021). Intervals are Efron's percentile bootstrap
-// ("Bootstrap methods: another look at the jackknife", 1979). It draws from a fixed random stream,
-// so the same sample always has the same interval. For few values it is a little too narrow: an
-// interval of nominally 95 % of the mean of n normal values covers about 83 % at n = 5, 92 % at
-// n = 20 and 94 % at n = 50.
+// the Edge of the Statistical Precipice", NeurIPS 2021), and so are the optimality gap and the
+// probability of improvement. Intervals are bootstrap intervals from a fixed random stream, so the
+// same sample always has the same one: Hesterberg's expanded percentiles ("What Teachers Should
+// Know About the Bootstrap", The American Statistician 2015, section 3.4). With few values Efron's
+// percentiles, which the paper above takes, are too narrow by the factor √((n − 1)/n) and by that
+// of the normal quantile to Student's; taking percentiles further out mends both. Share of
+// nominally 95 % intervals that hold the truth, of 1000 normal samples of 5, 10 and 20 (in
+// brackets: Efron's): mean 92, 94, 95 % (85, 90, 93), interquartile mean 94, 97, 96 % (91, 92, 94),
+// median 95, 97, 96 %, difference of two means 94, 94, 94 % (88, 91, 93), probability of
+// improvement 96, 96, 95 %. Of skewed values the mean's interval covers less: 87, 90, 92 % of
+// exponential ones.
 #pragma once
 
 #include <functional>
@@ -25,6 +31,11 @@ double sample_std(std::span<const double> values);
 /// neighbours (type 7 of Hyndman and Fan).
 double quantile(std::span<const double> values, double q);
 
+/// mean(max(target − value, 0)): how far values fall short of the target, on average.
+double optimality_gap(std::span<const double> values, double target);
+/// P(X > Y) + P(X = Y)/2 of a value X of a and Y of b: the statistic of Mann and Whitney.
+double probability_of_improvement(std::span<const double> a, std::span<const double> b);
+
 struct Interval {
   double low = 0.0;
   double high = 0.0;
@@ -32,15 +43,24 @@ struct Interval {
 
 using Statistic = std::function<double(std::span<const double>)>;
 
-/// The confidence interval of a statistic of independent values: the quantiles (1 ∓ level)/2 of the
+/// The confidence interval of a statistic of independent values: expanded percentiles of the
 /// statistic over resamples drawn with replacement. 10 000 resamples, fewer for more than 150
 /// values (but at least 500), which keeps it near 50 ms for thousands of values. Both bounds are
 /// NaN for fewer than two values, which say nothing of their spread.
 Interval bootstrap_interval(std::span<const double> values, const Statistic& statistic,
                             double level = 0.95);
 
-/// Likewise for statistic(a) − statistic(b) of two independent samples.
+using PairStatistic = std::function<double(std::span<const double>, std::span<const double>)>;
+
+/// Likewise for a statistic of two independent samples.
+Interval bootstrap_pair(std::span<const double> a, std::span<const double> b,
+                        const PairStatistic& statistic, double level = 0.95);
+
+/// Likewise for statistic(a) − statistic(b).
 Interval bootstrap_difference(std::span<const double> a, std::span<const double> b,
                               const Statistic& statistic, double level = 0.95);
+
+/// The quantile of Student's distribution with `freedom` degrees of freedom, 0.5 ≤ p < 1; to 1e-9.
+double student_quantile(double p, double freedom);
 
 }  // namespace costate

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -243,6 +244,21 @@ std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
 }
 
 }  // namespace
+
+double MujocoEnv::actuator_power(std::span<const float> action) {
+  mjData& data = borrow_simulator(state_, action);
+  mj_fwdPosition(&model(), &data);
+  mj_fwdVelocity(&model(), &data);
+  mj_fwdActuation(&model(), &data);
+  double power = 0.0;
+  for (int i = 0; i < model().nu; ++i) {
+    power += std::abs(data.actuator_force[i] * data.actuator_velocity[i]);
+  }
+  // MuJoCo leaves these to the next step only where they are the state's; they are not.
+  mj_resetData(&model(), &data);
+  simulators_->give_back(data);
+  return power;
+}
 
 Scene MujocoEnv::scene() {
   const Model arranged(mj_copyModel(nullptr, &model()), mj_deleteModel);

@@ -57,6 +57,7 @@ class MujocoEnv : public Env {
   void render(const RenderOptions& options, Picture& picture) final;
   /// The bodies of the model and their geoms of the visible groups (0 to 2); height fields, sites
   /// and tendons are left out.
+  double actuator_power(std::span<const float> action) final;
   Scene scene() final;
   void body_poses(std::span<double> poses) final;
   /// "mass", "friction", "damping" and "gear" for all of the model, and "mass/<body>",

@@ -27,6 +27,9 @@ class Wrapper : public Env {
   void render(const RenderOptions& options, Picture& picture) final {
     env_->render(options, picture);
   }
+  double actuator_power(std::span<const float> action) final {
+    return env_->actuator_power(action);
+  }
   Scene scene() final { return env_->scene(); }
   void body_poses(std::span<double> poses) final { env_->body_poses(poses); }
   std::vector<std::string> parameter_names() const final { return env_->parameter_names(); }
