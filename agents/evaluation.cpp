@@ -1,5 +1,6 @@
 #include "agents/evaluation.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "agents/streams.h"
@@ -22,13 +23,28 @@ FrozenPolicy::FrozenPolicy(const PolicyConfig& config, const EnvSpec& spec, bool
 
 void FrozenPolicy::act(std::span<const float> observations, int rows, std::span<float> distribution,
                        ActorCritic::Workspace& workspace) const {
-  if (!normalize_) {
-    network_.policy(parameters_, observations.data(), rows, distribution.data(), workspace);
+  std::vector<float> scratch;
+  network_.policy(parameters_, normalize(observations, scratch).data(), rows, distribution.data(),
+                  workspace);
+}
+
+void FrozenPolicy::value(std::span<const float> observations, int rows, std::span<float> values,
+                         ActorCritic::Workspace& workspace) const {
+  if (!network_.has_value()) {
+    std::ranges::fill(values, 0.0f);
     return;
   }
-  std::vector<float> normalized(observations.size());
-  normalizer_.normalize(observations, normalized);
-  network_.policy(parameters_, normalized.data(), rows, distribution.data(), workspace);
+  std::vector<float> scratch;
+  network_.value(parameters_, normalize(observations, scratch).data(), rows, values.data(),
+                 workspace);
+}
+
+std::span<const float> FrozenPolicy::normalize(std::span<const float> observations,
+                                               std::vector<float>& scratch) const {
+  if (!normalize_) return observations;
+  scratch.resize(observations.size());
+  normalizer_.normalize(observations, scratch);
+  return scratch;
 }
 
 namespace {
@@ -141,7 +157,7 @@ Episode record_episode(Env& env, const FrozenPolicy& policy, bool deterministic,
         episode.rewards.push_back(p.result.reward);
         episode.terminated.push_back(p.result.terminated);
         episode.truncated.push_back(p.result.truncated);
-        episode.values.push_back(0.0f);
+        policy.value(p.observation, 1, {&episode.values.emplace_back(), 1}, workspace);
         episode.episode_return += p.result.reward;
       });
   episode.final_observation.assign(play.exact.begin(), play.exact.end());

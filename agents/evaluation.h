@@ -29,8 +29,17 @@ class FrozenPolicy {
   /// `rows` is at most what the workspace was made for.
   void act(std::span<const float> observations, int rows, std::span<float> distribution,
            ActorCritic::Workspace& workspace) const;
+  /// The critic's values [rows] of the same, in the units of the learner's rewards; 0 where the
+  /// policy comes without one.
+  void value(std::span<const float> observations, int rows, std::span<float> values,
+             ActorCritic::Workspace& workspace) const;
 
  private:
+  /// Observations as the network takes them: `observations` themselves, or what `scratch` then
+  /// holds.
+  std::span<const float> normalize(std::span<const float> observations,
+                                   std::vector<float>& scratch) const;
+
   ActorCritic network_;
   bool normalize_;
   ObservationNormalizer normalizer_;
@@ -72,8 +81,7 @@ struct RecordingOptions {
   std::uint64_t seed = 0;
 };
 
-/// Runs episodes as evaluate() does and appends them to a rollout file, in their order. There are
-/// no values in it: the column is 0.
+/// Runs episodes as evaluate() does and appends them to a rollout file, in their order.
 void record(const EnvConfig& env, const FrozenPolicy& policy, const RecordingOptions& options,
             RolloutWriter& file, ThreadPool& pool);
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
+#include <numeric>
 #include <spawn.h>
 #include <string>
 #include <sys/resource.h>
@@ -13,11 +14,14 @@
 #include <unistd.h>
 
 #include "envs/env_config.h"
+#include "logs/rollout_file.h"
+#include "logs/run_folder.h"
 #include "policies/actor_critic.h"
 #include "runners/bench.h"
 #include "runners/bench_network.h"
 #include "runners/bench_physics.h"
 #include "runners/bench_sac_peer.h"
+#include "runners/replay_check.h"
 #include "runners/training.h"
 
 extern char** environ;
@@ -67,9 +71,8 @@ RunConfig shipped(const std::string& env, const BenchOptions& options,
   return resolve_config(std::nullopt, changes);
 }
 
-/// Trains in this process, with the files that any run leaves.
-TrainingResult train_once(const RunConfig& config) {
-  const TemporaryFolder folder;
+/// Trains in this process, with the files that any run leaves, which go to `folder`.
+TrainingResult train_once(const RunConfig& config, const TemporaryFolder& folder = {}) {
   const fs::path run = folder.path() / "run";
   prepare_run_folder(config, run);
   Console console({.quiet = true});
@@ -240,11 +243,71 @@ Benchmark training_process(const std::string& env) {
 Benchmark rollout_logging(const std::string& name, const std::string& env, std::int64_t steps) {
   return {{name}, [=](const BenchOptions& options) {
             const Assignment count = {"steps", std::to_string(steps), "bench"};
-            const RunConfig on = shipped(env, options, {count, {"rollouts.log", "all", "bench"}});
-            const RunConfig off = shipped(env, options, {count, {"rollouts.log", "off", "bench"}});
+            const auto logging = [&](const char* mode) {
+              return shipped(env, options,
+                             {count, {"envs", "64", "bench"}, {"rollouts.log", mode, "bench"}});
+            };
+            const RunConfig on = logging("all");
+            const RunConfig off = logging("off");
             return std::vector<BenchRow>{interleave(
                 name, "steps/s", Better::kHigher, options.runs,
                 [&] { return steps_per_second(on); }, [&] { return steps_per_second(off); })};
+          }};
+}
+
+/// The rollout file of a run on 64 environments that logs every step.
+class Log {
+ public:
+  Log(const std::string& env, std::int64_t steps, const BenchOptions& options) {
+    train_once(shipped(env, options,
+                       {{"steps", std::to_string(steps), "bench"},
+                        {"envs", "64", "bench"},
+                        {"rollouts.log", "all", "bench"}}),
+               folder_);
+  }
+  fs::path file() const { return run_folder::rollouts(folder_.path() / "run"); }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+/// The size of a step in the file, against that of its numbers.
+Benchmark rollout_size(const std::string& name, const std::string& env, std::int64_t steps) {
+  return {{name}, [=](const BenchOptions& options) {
+            const Log log(env, steps, options);
+            const RolloutReader reader(log.file());
+            const RolloutHeader& h = reader.header();
+            const double raw =
+                static_cast<double>(sizeof(float) * (h.observation_size + 2 * h.action_size +
+                                                     h.distribution_names.size() + 2) +
+                                    sizeof(double) + 2);
+            const auto count = static_cast<double>(reader.step_count());
+            const double packed = static_cast<double>(fs::file_size(log.file())) / count;
+            return std::vector<BenchRow>{
+                make_row(name, "B/step", Better::kLower, {&packed, 1}, {&raw, 1})};
+          }};
+}
+
+/// `replay --verify` of a log, reading and unpacking it included, against bare physics.
+Benchmark verification(const std::string& name, const std::string& env, std::int64_t steps) {
+  return {{name}, [=](const BenchOptions& options) {
+            const Log log(env, steps, options);
+            BarePhysics physics(env, options.threads);
+            ThreadPool pool(options.threads);
+            const auto verify = [&] {
+              const auto start = std::chrono::steady_clock::now();
+              const RolloutReader reader(log.file());
+              std::vector<std::uint64_t> all(reader.episode_count());
+              std::iota(all.begin(), all.end(), std::uint64_t{0});
+              const ReplayCheck check = check_replay(reader, all, log.file().string(), pool);
+              if (check.differences > 0) throw Error(to_string(*check.first));
+              const std::chrono::duration<double> elapsed =
+                  std::chrono::steady_clock::now() - start;
+              return static_cast<double>(check.steps) / elapsed.count();
+            };
+            return std::vector<BenchRow>{
+                interleave(name, "steps/s", Better::kHigher, options.runs, verify,
+                           [&] { return physics.run(steps).steps_per_second; })};
           }};
 }
 
@@ -286,6 +349,8 @@ std::vector<Benchmark> train_benchmarks() {
 std::vector<Benchmark> logs_benchmarks() {
   return {rollout_logging("logs.rollouts", "HalfCheetah-v5", 65'536),
           rollout_logging("logs.rollouts.CartPole-v1", "CartPole-v1", 150'000),
+          rollout_size("logs.size", "HalfCheetah-v5", 65'536),
+          verification("logs.verify", "HalfCheetah-v5", 65'536),
           checkpoints("logs.checkpoints", "HalfCheetah-v5", 131'072)};
 }
 

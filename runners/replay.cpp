@@ -10,16 +10,19 @@
 #include <unistd.h>
 #include <vector>
 
+#include "backends/math_threads.h"
 #include "envs/wrappers/wrap.h"
 #include "logs/atomic_file.h"
 #include "logs/rollout_file.h"
 #include "logs/run_folder.h"
 #include "runners/episode_selection.h"
+#include "runners/live_rollouts.h"
 #include "runners/main.h"
 #include "runners/replay_check.h"
 #include "runners/replay_page.h"
 #include "runners/replay_video.h"
 #include "runners/rollout_header.h"
+#include "runners/rollout_source.h"
 #include "runners/run_config.h"
 #include "runners/stop_signals.h"
 #include "runners/text_table.h"
@@ -163,22 +166,6 @@ void check_same_config(const fs::path& run, const RolloutHeader& header) {
   }
 }
 
-/// The rollout file of a run folder.
-fs::path rollouts_of(const fs::path& run) {
-  read_run_config(run);  // says so where this is no run folder
-  const fs::path file = run_folder::rollouts(run);
-  if (!fs::exists(file)) {
-    throw Error(run.string() + ": no rollouts at " + file.string() +
-                " (train with --log-rollouts last, sampled or all)");
-  }
-  return file;
-}
-
-/// A rollout file, or that of a run folder.
-fs::path rollout_path(const std::string& named) {
-  return fs::path(named).extension() == ".h5" ? fs::path(named) : rollouts_of(named);
-}
-
 /// Returns whether it was made: not where Ctrl-C ended it.
 bool make_video(const RolloutReader& reader, std::uint64_t episode, const fs::path& file,
                 const RenderOptions& options, const std::string& video) {
@@ -227,7 +214,7 @@ int run(int argc, char** argv) {
   CLI::App app(
       "Lists the logged episodes of a run; or, simulating them anew, checks that every bit is the "
       "same (--verify) or shows them (--html, --video, --png). What shows takes the best episode "
-      "where none is named.",
+      "where none is named. --policy makes the episodes first.",
       "costate replay");
   std::vector<std::string> named;
   int threads = 0;
@@ -239,11 +226,38 @@ int run(int argc, char** argv) {
   std::string size = "640x480";
   RenderOptions picture;
   std::optional<std::uint64_t> step;
+  std::string policy;
+  std::string live_file;
+  RecordingOptions live;
   app.add_option("RUN", named,
                  "Run folder, whose rollouts.h5 is read, or rollout file; several of them for "
                  "--html, which shows them side by side")
-      ->type_name("RUN|FILE.h5 ...")
-      ->required();
+      ->type_name("RUN|FILE.h5 ...");
+  CLI::Option* policy_option =
+      app.add_option("--policy", policy,
+                     "In place of RUN: roll out the newest policy of this run, or that of a "
+                     "checkpoint, into a rollout file, and go on with that file")
+          ->type_name("RUN|CHECKPOINT.h5");
+  app.add_option("--episodes", live.episodes, "How many episodes --policy rolls out")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str()
+      ->needs(policy_option);
+  app.add_option("--mode", live.actions,
+                 "How --policy acts: mode, the most probable action, or sample")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"mode", "sample"}))
+      ->capture_default_str()
+      ->needs(policy_option);
+  app.add_option("--seed", live.seed, "Seed of the episodes of --policy, as in evaluate")
+      ->type_name("N")
+      ->capture_default_str()
+      ->needs(policy_option);
+  app.add_option("--out", live_file,
+                 "The file of --policy, which takes the place of an earlier one; otherwise "
+                 "RUN/live.h5, or CHECKPOINT-live.h5 beside a checkpoint")
+      ->type_name("FILE.h5")
+      ->needs(policy_option);
   app.add_flag("--verify", verify_too,
                "Simulate the episodes anew; name the first difference and exit with 1");
   app.add_option("--html", html,
@@ -261,7 +275,7 @@ int run(int argc, char** argv) {
   app.add_option("--camera", picture.camera,
                  "Camera of the MuJoCo model for --video and --png; empty: one that shows the task")
       ->type_name("NAME");
-  app.add_option("--threads", threads, "Worker threads of --verify; 0: one per core")
+  app.add_option("--threads", threads, "Worker threads of --verify and --policy; 0: one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -271,6 +285,18 @@ int run(int argc, char** argv) {
   const RenderOptions sized = parse_picture_size(size, "--size");
   picture.width = sized.width;
   picture.height = sized.height;
+  if (named.empty() == policy.empty()) {
+    throw UsageError(
+        "give a run folder, a rollout file or --policy, and only one kind of these (see `costate "
+        "replay --help`)");
+  }
+  if (!policy.empty()) {
+    use_single_threaded_math();
+    if (live_file.empty()) live_file = live_rollouts_path(policy).string();
+    ThreadPool pool(threads);
+    write_live_rollouts(policy, live, live_file, pool);
+    named = {live_file};
+  }
   if (named.size() > 1 && (html.empty() || verify_too || !video.empty() || !png.empty())) {
     throw UsageError("\"" + named[1] + "\": only --html takes more than one run or file");
   }
@@ -279,7 +305,7 @@ int run(int argc, char** argv) {
   for (const std::string& name : named) {
     const fs::path path = rollout_path(name);
     files.push_back({path, RolloutReader(path)});
-    if (path != name) check_same_config(name, files.back().reader.header());
+    if (policy.empty() && path != name) check_same_config(name, files.back().reader.header());
   }
   const auto& [path, reader] = files.front();
   if (!html.empty()) make_page(selection, files, html);

@@ -125,12 +125,13 @@ class EpisodeChecker {
       const auto action = row(e.actions, t, header_.action_size);
       if (head_) {
         const auto raw = row(e.raw_actions, t, header_.action_size);
+        if (t == drawn_steps_ && !same<float>("raw_actions", t, raw, action)) return;
         std::copy(raw.begin(), raw.end(), action_.begin());
         head_->execute(action_);
         action_map_.to_env(action_);
         if (!same<float>("actions", t, action, action_)) return;
       }
-      if (!log_probs_.empty() && !close(e.log_probs[t], log_probs_[t])) {
+      if (t < log_probs_.size() && !close(e.log_probs[t], log_probs_[t])) {
         same("log_probs", t, e.log_probs[t], log_probs_[t]);
         return;
       }
@@ -153,12 +154,28 @@ class EpisodeChecker {
     same("return", last, e.episode_return, episode_return);
   }
 
-  /// Leaves them empty where the file does not have what they follow from.
+  /// Whether the head can draw this value for a dimension: not every number is an index or a bin.
+  bool can_draw(float value) const {
+    const int count = head_->values_per_dimension();
+    if (count == 0) return true;
+    if (!head_->bins().empty())
+      return std::ranges::find(head_->bins(), value) != head_->bins().end();
+    return value >= 0.0f && value < static_cast<float>(count) && value == std::floor(value);
+  }
+
+  /// Of the steps before the first raw action that cannot have been drawn; of none where the file
+  /// does not have what they follow from.
   void take_log_probs(const Episode& e) {
-    if (!head_ || header_.distribution_names.empty()) return;
-    per_dimension_.resize(e.length() * static_cast<std::size_t>(head_->dimensions()));
-    log_probs_.resize(e.length());
-    head_->log_prob(e.distributions, e.raw_actions, per_dimension_);
+    if (!head_) return;
+    const auto bad = std::ranges::find_if_not(e.raw_actions, [&](float a) { return can_draw(a); });
+    drawn_steps_ = static_cast<std::size_t>(bad - e.raw_actions.begin()) / header_.action_size;
+    if (header_.distribution_names.empty()) return;
+    const auto parameters = drawn_steps_ * header_.distribution_names.size();
+    per_dimension_.resize(drawn_steps_ * static_cast<std::size_t>(head_->dimensions()));
+    log_probs_.resize(drawn_steps_);
+    head_->log_prob(std::span(e.distributions).first(parameters),
+                    std::span(e.raw_actions).first(drawn_steps_ * header_.action_size),
+                    per_dimension_);
     head_->joint(per_dimension_, log_probs_);
   }
 
@@ -197,6 +214,7 @@ class EpisodeChecker {
   std::vector<float> observation_;
   std::vector<float> action_;
   std::vector<std::byte> state_;
+  std::size_t drawn_steps_ = 0;
   std::vector<float> per_dimension_;
   std::vector<float> log_probs_;
   // Of the present episode.

@@ -55,7 +55,7 @@ Attributes origin(const Env& env) {
 
 }  // namespace
 
-RolloutHeader rollout_header(RunConfig config, const Distribution& distribution, const Env& env) {
+RolloutHeader rollout_header(RunConfig config, const Distribution& distribution, Env& env) {
   const EnvSpec& spec = env.spec();
   RolloutHeader header;
   header.env = config.env.id();
@@ -66,6 +66,8 @@ RolloutHeader rollout_header(RunConfig config, const Distribution& distribution,
   header.action_size = static_cast<std::uint64_t>(distribution.action_size());
   header.drawn_names = spec.episode_values;
   header.distribution_names = distribution.parameter_names();
+  std::vector<double> observation(header.observation_size);
+  env.reset(0, observation);
   std::vector<std::byte> state;
   StateWriter writer(state);
   env.save_state(writer);

@@ -14,8 +14,8 @@
 namespace costate {
 
 /// The header of a file with episodes of `env`, which `config` makes, by a policy of the family
-/// `distribution`.
-RolloutHeader rollout_header(RunConfig config, const Distribution& distribution, const Env& env);
+/// `distribution`. Resets `env`, to see how large its state is.
+RolloutHeader rollout_header(RunConfig config, const Distribution& distribution, Env& env);
 
 /// What of that on which bits may depend is other here than where the file was logged (versions of
 /// libraries and of this program, the processor's instruction sets), as one line; empty where

@@ -56,7 +56,7 @@ cd "$work/elsewhere" || exit 1
 
 run "$prefix/bin/costate"
 check "usage without arguments exits 0" 0 "$code"
-for runner in train distill evaluate replay compare study envs bench test build; do
+for runner in train distill evaluate replay export import compare study envs bench test build; do
   check_contains "usage names $runner" $'\n'"  $runner " "$out"
 done
 usage=$out

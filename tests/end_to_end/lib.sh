@@ -22,6 +22,8 @@ train() { "$runners/train" "$@"; }
 distill() { "$runners/distill" "$@"; }
 evaluate() { "$runners/evaluate" "$@"; }
 replay() { "$runners/replay" "$@"; }
+export_rollouts() { "$runners/export" "$@"; }
+import_rollouts() { "$runners/import" "$@"; }
 compare() { "$runners/compare" "$@"; }
 study() { "$runners/study" "$@"; }
 envs() { "$runners/envs" "$@"; }

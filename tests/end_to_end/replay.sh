@@ -57,6 +57,11 @@ for algo in sac mpo; do
     --quiet --log-rollouts all --run $algo
   check_run "replay finds no difference in it" 0 replay $algo --verify --threads 1
 done
+for env in LunarLander-v3 dmc/cheetah-run; do
+  check_run "a logged run on $env" 0 train --env $env --steps 800 --envs 2 --threads 1 --quiet \
+    --log-rollouts all --set ppo.rollout_steps=100 --set ppo.minibatch=100 --run ${env//\//-}
+  check_run "replay finds no difference in it" 0 replay ${env//\//-} --verify --threads 2
+done
 check_run "the files have the documented layout" 0 \
   "$python" "$tests/logs/h5py_check.py" run/rollouts.h5 run/checkpoints/last.h5
 check_contains "h5py sees every step" "24 episodes, 24000 steps" "$out"
@@ -207,5 +212,36 @@ check_run "a camera that there is not" 2 replay run --best --png camera.png --ca
 check_contains "names it" "nowhere" "$err"
 check_run "two runs for what shows one" 2 replay run flipped.h5 --png two.png
 check "nothing is left of what failed" 0 "$(ls | grep -cE 'beyond|avi|camera|two|tmp')"
+
+# A policy's episodes, rolled out now.
+check_run "a policy is rolled out" 0 replay --policy run --episodes 3 --seed 7 --threads 2 --json
+check "into the run's folder" "run/live.h5 3" \
+  "$("$python" -c 'import json,sys; x=json.loads(sys.argv[1]); print(x["file"], len(x["episodes"]))' "$out")"
+check_run "the file verifies" 0 replay run/live.h5 --verify --threads 1
+check_run "and has the documented layout" 0 "$python" "$tests/logs/h5py_check.py" run/live.h5
+check_run "by the mode, from a checkpoint" 0 replay --policy run/checkpoints/last.h5 --episodes 3 \
+  --seed 7 --mode mode --out mode.h5 --verify --threads 1
+check_run "evaluate sees the same episodes" 0 evaluate run --episodes 3 --seed 7 --threads 1 --json
+check "with the same returns and modes, and with values" "right" "$("$python" - "$out" <<'PYTHON'
+import json
+import sys
+
+import h5py
+import numpy as np
+
+with h5py.File("mode.h5") as file, h5py.File("run/live.h5") as sampled:
+    steps = file["steps"]
+    means = steps["distributions"][:, :6]
+    right = np.isclose(file["episodes/return"][:].mean(), json.loads(sys.argv[1])["mean"])
+    right &= np.array_equal(steps["raw_actions"][:], means)
+    right &= np.array_equal(sampled["episodes/seed"][:], file["episodes/seed"][:])
+    right &= not np.array_equal(sampled["steps/raw_actions"][:], sampled["steps/distributions"][:, :6])
+    right &= np.std(steps["values"][:]) > 0
+    print("right" if right else "wrong")
+PYTHON
+)"
+check_error "a policy and a run" 2 "--policy" -- replay run --policy run
+check_error "nothing to replay" 2 "--policy" -- replay
+check_error "no policy to act" 2 "--policy" -- replay run --episodes 3
 
 finish

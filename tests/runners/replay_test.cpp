@@ -231,7 +231,7 @@ TEST_CASE("A bit flipped in the file is found and named, in every column") {
   REQUIRE(names.size() == 20);
   RandomStream random(11);
   for (const std::string& name : names) {
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < 8; ++i) {
       std::filesystem::copy_file(whole, damaged, std::filesystem::copy_options::overwrite_existing);
       const hid_t file = H5Fopen(damaged.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
       std::uint64_t row = flip_bit(file, name, random);
@@ -316,6 +316,19 @@ TEST_CASE("A model that has changed since is an error, other versions are a note
   write_model("2");
   CHECK_THAT(message_of<Error>([&] { check_same_model(header, *config.env.make()); }),
              Catch::StartsWith(xml.string() + " has changed since: the model's hash is "));
+}
+
+TEST_CASE("A raw action that cannot have been drawn is named") {
+  const auto [env, policy] = GENERATE(values<std::pair<const char*, const char*>>(
+      {{"CartPole-v1", "categorical"}, {"Pendulum-v1", "bins"}, {"Pendulum-v1", "bernoulli"}}));
+  for (const float value : {1e30f, -5.0f, 0.25f, std::nanf("")}) {
+    Log log = make_log(env, policy, 1);
+    log.episodes[0].raw_actions[6] = value;
+    const ReplayCheck result = check(log);
+    REQUIRE(result.first);
+    CHECK(result.first->field == "raw_actions");
+    CHECK(result.first->step == 6);
+  }
 }
 
 TEST_CASE("A changed action is found even where the environment clips it") {
