@@ -1,6 +1,7 @@
 // The page of a comparison: tables first, plots beside them, from the same numbers as the JSON.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "envs/format.h"
@@ -9,6 +10,7 @@
 #include "logs/plot.h"
 #include "runners/compare_report.h"
 #include "runners/page_files.h"
+#include "runners/text_table.h"
 
 namespace costate {
 namespace {
@@ -188,7 +190,7 @@ std::string comparison_page(const Json& c) {
       const Json& q = group["visited"][i];
       std::vector<std::string> row = {q["name"], group["label"]};
       for (const char* key : {"q05", "q25", "q50", "q75", "q95"}) {
-        row.push_back(format_number(std::stod(format_number(static_cast<float>(q[key])))));
+        row.push_back(short_number(q[key]));
       }
       quantiles.push_back(std::move(row));
     }
