@@ -142,6 +142,7 @@ double ActionMarginal::log_mass(double x) const {
 }
 
 double ActionMarginal::log_density(double x) const {
+  if (std::abs(x) >= 1.0) return -kInfinity;  // a point so near a bound that it rounds to it
   const double sample = squashed_ ? std::atanh(x) : x;
   double sum = -kInfinity;
   for (const Normal& n : components_) {
