@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 /// The folder with main_data.hdf5 in it, of what the command line names.
 fs::path data_folder(const fs::path& named) {
-  if (fs::is_regular_file(named)) return named.parent_path();
+  if (named.filename() == "main_data.hdf5") return named.parent_path();
   if (fs::exists(named / "main_data.hdf5")) return named;
   if (fs::exists(named / "data" / "main_data.hdf5")) return named / "data";
   throw UsageError(named.string() +

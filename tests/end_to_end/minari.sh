@@ -171,6 +171,8 @@ check_run "unless it is given" 0 import_rollouts foreign/nameless-v0 --out namel
   --env CartPole-v1
 check_refused "actions that do not start at 0" 1 "starts at 1" \
   import_rollouts foreign/later-v0 --out later.h5
+cp foreign/good-v0/data/main_data.hdf5 flat.hdf5
+check_refused "a file alone" 2 "is no Minari dataset" import_rollouts flat.hdf5 --out x.h5
 check_refused "no dataset" 2 "is no Minari dataset" import_rollouts box --out x.h5
 
 finish

@@ -213,6 +213,20 @@ check_contains "names it" "nowhere" "$err"
 check_run "two runs for what shows one" 2 replay run flipped.h5 --png two.png
 check "nothing is left of what failed" 0 "$(ls | grep -cE 'beyond|avi|camera|two|tmp')"
 
+# A signal ends a verification in an orderly way. How soon it is at work depends on the machine.
+for delay in 0.05 0.1 0.2 0.4 0.8; do
+  "$runners/replay" run --verify --threads 1 >stopped.out 2>stopped.err &
+  sleep $delay
+  kill -TERM $! 2>/dev/null
+  wait $!
+  code=$?
+  [[ $code == 1 ]] && break
+done
+check "a signal ends the verification: exit code 1" 1 "$code"
+check_contains "it says how far it came" "run/rollouts.h5: stopped by a signal after " \
+  "$(<stopped.err)"
+check_contains "of how much" " of 24 episodes" "$(<stopped.err)"
+
 # A policy's episodes, rolled out now.
 check_run "a policy is rolled out" 0 replay --policy run --episodes 3 --seed 7 --threads 2 --json
 check "into the run's folder" "run/live.h5 3" \
