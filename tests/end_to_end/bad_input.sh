@@ -121,8 +121,8 @@ check_error "replay: no run" 2 "run folder" -- replay
 check_error "replay: a run without rollouts" 1 "other/rollouts.h5" "--log-rollouts" -- replay other
 check_error "replay: a file that is missing" 1 "gone.h5" "No such file" -- \
   replay gone.h5 --verify
-check_error "compare: one run" 2 "B" -- compare whole
-check_error "compare: no run" 2 "missing is not a run folder" -- compare whole missing
+check_error "compare: one run" 2 "at least two runs" -- compare whole
+check_error "compare: no run" 2 "\"missing\": there is no such run folder" -- compare whole missing
 check_error "compare: different environments" 2 "whole" "other" "one environment" -- \
   compare whole other --episodes 1
 check_error "envs: no command" 2 -- envs

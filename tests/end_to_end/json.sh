@@ -98,10 +98,11 @@ check "and its exit code is 1" 1 "$code"
 # --- compare --------------------------------------------------------------------------------------
 
 check_json "compare" \
-  "keys(x, 'a b difference states dimensions total') and len(x['dimensions']) == 1
-  and all(keys(x[s], 'label runs env policy episodes unit mean iqm std ci95') for s in 'ab')
-  and x['a']['runs'] == ['a'] and x['b']['runs'] == ['c'] and x['a']['env'] == 'CartPole-v1'
-  and keys(x['difference'], 'mean ci95') and x['states'] > 0 and x['total']['kl_ab'] > 0" \
+  "keys(x, 'format version env episodes states epsilon normalisation threshold groups projection pairs') \
+  and x['env'] == 'CartPole-v1' and [g['runs'] for g in x['groups']] == [['a'], ['c']] \
+  and all(g['unit'] == 'episodes' and len(g['return']['values']) == 3 for g in x['groups']) \
+  and x['pairs'][0]['actions']['joint']['kl_ab']['value'] > 0 \
+  and len(x['pairs'][0]['actions']['dimensions']) == 1" \
   compare a c --episodes 3 --threads 1 --json
 
 # --- bench ----------------------------------------------------------------------------------------
