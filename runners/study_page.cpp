@@ -170,7 +170,7 @@ std::string to_html(const StudyReport& report) {
       "the same starts, once with their most probable action (mode) and once with sampled "
       "actions. A claim holds where the whole interval lies within the claimed bounds, fails "
       "where none of it does, and is open otherwise. Intervals are "
-      "expanded bootstrap percentiles: with five seeds a nominal 95 % covers about 92 %.</p>\n";
+      "expanded bootstrap percentiles: with five seeds a nominal 95 % covers about 93 %.</p>\n";
   if (report.quick) {
     html +=
         "<p><strong>A quick run</strong>, with fewer seeds or shorter training than the "
