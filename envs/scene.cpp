@@ -5,27 +5,9 @@
 namespace costate {
 
 std::string_view kind_name(SceneShape::Kind kind) {
-  switch (kind) {
-    case SceneShape::Kind::kPlane:
-      return "plane";
-    case SceneShape::Kind::kSphere:
-      return "sphere";
-    case SceneShape::Kind::kCapsule:
-      return "capsule";
-    case SceneShape::Kind::kEllipsoid:
-      return "ellipsoid";
-    case SceneShape::Kind::kCylinder:
-      return "cylinder";
-    case SceneShape::Kind::kBox:
-      return "box";
-    case SceneShape::Kind::kPrism:
-      return "prism";
-    case SceneShape::Kind::kLine:
-      return "line";
-    case SceneShape::Kind::kMesh:
-      return "mesh";
-  }
-  return "";
+  constexpr std::array<std::string_view, 9> kNames = {
+      "plane", "sphere", "capsule", "ellipsoid", "cylinder", "box", "prism", "line", "mesh"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 void write_flat_pose(Point at, double angle, std::span<double> pose, bool from_above) {

@@ -63,7 +63,8 @@ double integrate_absolute(double low, double high, const F& f) {
   double x = low + 1e-3 * (high - low);
   double value = f(x);
   for (int i = 1; i <= kPieces; ++i) {
-    const double next = low + (high - low) * (i == kPieces ? 0.999 : static_cast<double>(i) / kPieces);
+    const double next =
+        low + (high - low) * (i == kPieces ? 0.999 : static_cast<double>(i) / kPieces);
     const double there = f(next);
     if ((value < 0.0) != (there < 0.0)) {
       double a = x;

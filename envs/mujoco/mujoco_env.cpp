@@ -206,41 +206,28 @@ std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
   std::copy_n(model.geom_quat + 4 * geom, 4, shape.pose.rotation.begin());
   std::copy_n(model.geom_size + 3 * geom, 3, shape.size.begin());
   std::copy_n(color, 4, shape.color.begin());
-  switch (model.geom_type[geom]) {
-    case mjGEOM_PLANE:
-      shape.kind = Kind::kPlane;
-      return shape;
-    case mjGEOM_SPHERE:
-      shape.kind = Kind::kSphere;
-      return shape;
-    case mjGEOM_CAPSULE:
-      shape.kind = Kind::kCapsule;
-      return shape;
-    case mjGEOM_ELLIPSOID:
-      shape.kind = Kind::kEllipsoid;
-      return shape;
-    case mjGEOM_CYLINDER:
-      shape.kind = Kind::kCylinder;
-      return shape;
-    case mjGEOM_BOX:
-      shape.kind = Kind::kBox;
-      return shape;
-    case mjGEOM_MESH: {
-      shape.kind = Kind::kMesh;
-      const int mesh = model.geom_dataid[geom];
-      for (int i = 0; i < model.mesh_vertnum[mesh]; ++i) {
-        const float* vertex = model.mesh_vert + 3 * (model.mesh_vertadr[mesh] + i);
-        shape.points.push_back({vertex[0], vertex[1], vertex[2]});
-      }
-      for (int i = 0; i < model.mesh_facenum[mesh]; ++i) {
-        const int* face = model.mesh_face + 3 * (model.mesh_faceadr[mesh] + i);
-        shape.faces.push_back({face[0], face[1], face[2]});
-      }
-      return shape;
+  constexpr std::array<std::pair<int, Kind>, 7> kKinds = {{{mjGEOM_PLANE, Kind::kPlane},
+                                                           {mjGEOM_SPHERE, Kind::kSphere},
+                                                           {mjGEOM_CAPSULE, Kind::kCapsule},
+                                                           {mjGEOM_ELLIPSOID, Kind::kEllipsoid},
+                                                           {mjGEOM_CYLINDER, Kind::kCylinder},
+                                                           {mjGEOM_BOX, Kind::kBox},
+                                                           {mjGEOM_MESH, Kind::kMesh}}};
+  const auto kind = std::ranges::find(kKinds, model.geom_type[geom], &std::pair<int, Kind>::first);
+  if (kind == kKinds.end()) return std::nullopt;
+  shape.kind = kind->second;
+  if (shape.kind == Kind::kMesh) {
+    const int mesh = model.geom_dataid[geom];
+    for (int i = 0; i < model.mesh_vertnum[mesh]; ++i) {
+      const float* vertex = model.mesh_vert + 3 * (model.mesh_vertadr[mesh] + i);
+      shape.points.push_back({vertex[0], vertex[1], vertex[2]});
     }
-    default:
-      return std::nullopt;
+    for (int i = 0; i < model.mesh_facenum[mesh]; ++i) {
+      const int* face = model.mesh_face + 3 * (model.mesh_faceadr[mesh] + i);
+      shape.faces.push_back({face[0], face[1], face[2]});
+    }
   }
+  return shape;
 }
 
 }  // namespace
@@ -254,8 +241,6 @@ double MujocoEnv::actuator_power(std::span<const float> action) {
   for (int i = 0; i < model().nu; ++i) {
     power += std::abs(data.actuator_force[i] * data.actuator_velocity[i]);
   }
-  // MuJoCo leaves these to the next step only where they are the state's; they are not.
-  mj_resetData(&model(), &data);
   simulators_->give_back(data);
   return power;
 }

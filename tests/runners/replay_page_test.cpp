@@ -11,6 +11,7 @@
 
 #include "envs/assets.h"
 #include "envs/env_config.h"
+#include "logs/atomic_file.h"
 #include "tests/logs/test_folder.h"
 
 namespace costate {
@@ -150,6 +151,48 @@ TEST_CASE("Box2D bodies are where the task says") {
     }
   }
   CHECK(lander.page["scene"]["shapes"].size() > 5);
+}
+
+TEST_CASE("a mesh is shown by its triangles, and what is hidden is not") {
+  const TestFolder folder;
+  replace_file(
+      folder / "mesh.xml",
+      "<mujoco><asset><mesh name='t' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset><worldbody>"
+      "<body name='b'><joint name='j' type='hinge'/><geom type='mesh' mesh='t' "
+      "rgba='1 0 0 1'/><geom size='0.1' group='3'/><geom size='0.1' rgba='0 0 0 0'/></body>"
+      "</worldbody><actuator><motor joint='j' ctrllimited='true' ctrlrange='-1 1'/>"
+      "</actuator></mujoco>");
+  const auto env = EnvConfig("mjcf:" + (folder / "mesh.xml").string()).make();
+  std::vector<double> observation(static_cast<std::size_t>(env->spec().observation.size()));
+  env->reset(1, observation);
+  const Scene scene = env->scene();
+  REQUIRE(scene.shapes.size() == 1);
+  const SceneShape& mesh = scene.shapes[0];
+  CHECK(mesh.kind == SceneShape::Kind::kMesh);
+  CHECK(mesh.color == std::array<float, 4>{1.0f, 0.0f, 0.0f, 1.0f});
+  REQUIRE(mesh.points.size() == 4);
+  CHECK(mesh.faces.size() == 4);
+  // MuJoCo centres and turns a mesh; its edges stay: three of length 1, three of √2.
+  int unit = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      const double d =
+          std::hypot(mesh.points[i][0] - mesh.points[k][0], mesh.points[i][1] - mesh.points[k][1],
+                     mesh.points[i][2] - mesh.points[k][2]);
+      unit += std::abs(d - 1.0) < 1e-5 ? 1 : 0;
+    }
+  }
+  CHECK(unit == 3);
+}
+
+TEST_CASE("actuators put in what force times velocity is") {
+  const auto env = EnvConfig("InvertedPendulum-v5").make();
+  std::vector<double> observation(4);
+  env->reset_to(PhysicalState{{0.0, 0.1}, {0.7, -0.3}, {}}, observation);
+  const std::vector<float> action = {2.0f};
+  // A motor of gear 100 on the slider, whose velocity is 0.7 m/s.
+  CHECK(env->actuator_power(action) == Approx(2.0 * 100.0 * 0.7));
+  CHECK(std::isnan(make_env("CartPole-v1")->actuator_power(action)));
 }
 
 TEST_CASE("the page is one file that asks for nothing") {
