@@ -172,6 +172,12 @@ Json action_divergences(const Distribution& a, std::span<const float> parameters
                   {"kl_ba", number(kl_ba)},
                   {"js", estimate(js, n)},
                   {"total_variation", estimate(total_variation, n)}};
+  if (a.dimensions() == 1) {
+    // Nothing is left to be sampled.
+    for (const char* key : {"js", "total_variation"}) {
+      out["joint"][key] = {{"value", out["dimensions"][0][key]}, {"standard_error", 0.0}};
+    }
+  }
   std::string note =
       same_family(a, b)
           ? "KL is that of the sampled actions, in closed form where the family has one; the other "

@@ -306,11 +306,19 @@ std::vector<float> states_of_file(const std::string& path, std::size_t width) {
   return out;
 }
 
+/// Of observations of so many numbers (pictures) that their covariance would fill the memory, every
+/// so many-th number is looked at.
+std::size_t column_stride(std::size_t width) {
+  constexpr std::size_t kMostColumns = 512;
+  return (width + kMostColumns - 1) / kMostColumns;
+}
+
 /// The visited states of a group, kPoints of all its runs together, as doubles. Units are runs
 /// where there are at least four on either side, else episodes.
 PointSample visited(const Group& group, std::size_t width, bool by_run) {
+  const std::size_t stride = column_stride(width);
   PointSample sample;
-  sample.width = width;
+  sample.width = (width + stride - 1) / stride;
   std::size_t unit = 0;
   std::size_t episodes = 0;
   for (const Evaluated& run : group) episodes += run.episodes.size();
@@ -320,9 +328,10 @@ PointSample visited(const Group& group, std::size_t width, bool by_run) {
       const std::size_t length = episode.observations.size() / width;
       const std::size_t count = std::min(each, length);
       for (std::size_t i = 0; i < count; ++i) {
-        const auto row = episode.observations.begin() +
-                         static_cast<std::ptrdiff_t>((2 * i + 1) * length / (2 * count) * width);
-        sample.points.insert(sample.points.end(), row, row + static_cast<std::ptrdiff_t>(width));
+        const std::size_t row = (2 * i + 1) * length / (2 * count) * width;
+        for (std::size_t k = 0; k < width; k += stride) {
+          sample.points.push_back(episode.observations[row + k]);
+        }
         sample.units.push_back(unit);
       }
       if (!by_run && count > 0) ++unit;
@@ -336,12 +345,15 @@ Json occupancy(const Group& group, const EnvSpec& spec) {
   const auto width = static_cast<std::size_t>(spec.observation.size());
   const PointSample sample = visited(group, width, true);
   Json out = Json::array();
-  for (std::size_t i = 0; i < width; ++i) {
+  for (std::size_t i = 0; i < sample.width; ++i) {
     std::vector<double> values;
-    for (std::size_t k = 0; k < sample.size(); ++k) values.push_back(sample.points[k * width + i]);
-    const std::string name = i < spec.observation.labels.size()
-                                 ? spec.observation.labels[i]
-                                 : "observation[" + std::to_string(i) + "]";
+    for (std::size_t k = 0; k < sample.size(); ++k) {
+      values.push_back(sample.points[k * sample.width + i]);
+    }
+    const std::size_t index = i * column_stride(width);
+    const std::string name = index < spec.observation.labels.size()
+                                 ? spec.observation.labels[index]
+                                 : "observation[" + std::to_string(index) + "]";
     Json entry = {{"name", name}};
     for (const auto& [key, q] :
          {std::pair("q05", 0.05), std::pair("q25", 0.25), std::pair("q50", 0.5),
@@ -370,14 +382,14 @@ void add_projection(Json& out, std::span<const Group> groups, std::size_t width)
   std::vector<PointSample> samples;
   PointSample all;
   PointSample none;
-  all.width = none.width = width;
   for (const Group& group : groups) {
     samples.push_back(visited(group, width, true));
+    all.width = none.width = samples.back().width;
     all.points.insert(all.points.end(), samples.back().points.begin(), samples.back().points.end());
     all.units.resize(all.units.size() + samples.back().size());
   }
   standardize(all, none);
-  const PrincipalAxes axes = principal_axes(all.points, width);
+  const PrincipalAxes axes = principal_axes(all.points, all.width);
   Json& projection = out["projection"];
   projection["shares"] = axes.shares;
   projection["points"] = Json::array();
@@ -386,7 +398,7 @@ void add_projection(Json& out, std::span<const Group> groups, std::size_t width)
     Json points = Json::array();
     for (std::size_t i = 0; i < sample.size(); ++i, ++next) {
       points.push_back(
-          axes.project(std::span<const double>(all.points).subspan(next * width, width)));
+          axes.project(std::span<const double>(all.points).subspan(next * all.width, all.width)));
     }
     projection["points"].push_back(std::move(points));
   }

@@ -8,7 +8,7 @@ namespace costate {
 
 std::filesystem::path rollout_path(const std::string& named) {
   const std::filesystem::path path(named);
-  if (path.extension() == ".h5") return path;
+  if (path.extension() == ".h5" || std::filesystem::is_regular_file(path)) return path;
   read_run_config(path);  // says so where this is no run folder
   const auto file = run_folder::rollouts(path);
   if (!std::filesystem::exists(file)) {

@@ -144,6 +144,8 @@ TEST_CASE("Between families, KL is that of what both can do, and infinite the ot
       result["joint"]["kl_ab"].get<double>() ==
       Approx(up * std::log(up / above) + (1.0 - up) * std::log((1.0 - up) / under)).epsilon(1e-5));
   CHECK(result["joint"]["kl_ba"].is_null());
+  CHECK(result["joint"]["js"]["value"] == result["dimensions"][0]["js"]);  // nothing to sample
+  CHECK(result["joint"]["js"]["standard_error"] == 0.0);
   CHECK(result["note"].get<std::string>().find("KL(B||A) is infinite") != std::string::npos);
   // Far outside, where the gaussian's mass at a bound underflows.
   const Json far = compare(*bernoulli, {50.0f}, *gaussian, {-2.0f, log_of(0.05)});
