@@ -310,8 +310,7 @@ class BareAcrobot final : public BareSimulation {
   };
 
   static State slope(const State& s, double torque) {
-    // As the definition writes it, cosines of shifted angles included: sines would be faster, but
-    // give other bits.
+    // As the definition writes it, cosines of shifted angles included.
     constexpr double kQuarter = std::numbers::pi / 2.0;
     const double cosine = std::cos(s.theta2);
     const double sine = std::sin(s.theta2);

@@ -46,36 +46,13 @@ double wrap(double angle) {
   return std::abs(angle) <= kPi ? angle : std::remainder(angle, 2.0 * kPi);
 }
 
-// An observation is rounded to float32, so a number close by will mostly do for it; where the error
-// leaves the rounding open, the function itself is called. The sine of an angle within [−π, π] is
-// known to within 1e-15 (Pose::lever1).
-constexpr double kSineError = 1e-15;
-
-double rounded_sine(double angle, double nearly) {
-  const double low = round_to_float32(nearly - kSineError);
-  const bool known = std::abs(angle) <= kPi && low == round_to_float32(nearly + kSineError);
-  return known ? low : round_to_float32(std::sin(angle));
-}
-
-double rounded_cosine(double angle, double nearly_sine) {
-  // The error of √(1 − s²) is that of s times |s|/√(1 − s²), at most 1e-13 from 0.01 on.
-  constexpr double kLeast = 0.01;
-  constexpr double kError = 1e-13;
-  const double size = std::sqrt((1.0 - nearly_sine) * (1.0 + nearly_sine));
-  const double low = round_to_float32(size - kError);
-  const bool known =
-      std::abs(angle) <= kPi && size > kLeast && low == round_to_float32(size + kError);
-  return known ? std::copysign(low, kPi / 2.0 - std::abs(angle))
-               : round_to_float32(std::cos(angle));
-}
-
 }  // namespace
 
 Acrobot::Pose::Pose(const State& state)
-    : cosine2(std::cos(state[1])),
-      sine2(std::sin(state[1])),
-      lever1(std::cos(state[0] - kPi / 2.0)),
-      lever2(std::cos(state[0] + state[1] - kPi / 2.0)) {}
+    : cosine1(std::cos(state[0])),
+      sine1(std::sin(state[0])),
+      cosine2(std::cos(state[1])),
+      sine2(std::sin(state[1])) {}
 
 Acrobot::Acrobot()
     : ClassicEnv(acrobot_spec(), {-0.1, -0.1, -0.1, -0.1}, {0.1, 0.1, 0.1, 0.1},
@@ -93,18 +70,17 @@ void Acrobot::take_parameters() {
   const double link1 = kLength1 * length1;
   const double centre1 = kCentre1 * length1;
   const double centre2 = kCentre2 * length2;
-  const double weight2 = kMass2 * mass2;
-  terms_.centre1 = kMass1 * mass1 * centre1 * centre1;
-  terms_.centre2 = weight2 * centre2 * centre2;
-  terms_.both = weight2 * (link1 * link1 + centre2 * centre2);
-  terms_.arm = weight2 * link1 * centre2;
-  terms_.twice_arm = 2.0 * terms_.arm;
-  terms_.inertia1 = kInertia * mass1 * length1 * length1;
-  terms_.inertia2 = kInertia * mass2 * length2 * length2;
-  terms_.about_elbow = terms_.centre2 + terms_.inertia2;
+  const double weighed1 = kMass1 * mass1;
+  const double weighed2 = kMass2 * mass2;
+  const double inertia1 = kInertia * mass1 * length1 * length1;
+  const double inertia2 = kInertia * mass2 * length2 * length2;
+  terms_.elbow = weighed2 * centre2 * centre2 + inertia2;
+  terms_.shoulder =
+      weighed1 * centre1 * centre1 + inertia1 + weighed2 * link1 * link1 + terms_.elbow;
+  terms_.arm = weighed2 * link1 * centre2;
   const double gravity = kGravity * factor("gravity");
-  terms_.weight1 = (kMass1 * mass1 * centre1 + weight2 * link1) * gravity;
-  terms_.weight2 = weight2 * centre2 * gravity;
+  terms_.weight1 = (weighed1 * centre1 + weighed2 * link1) * gravity;
+  terms_.weight2 = weighed2 * centre2 * gravity;
   gear_ = factor("gear");
 }
 
@@ -118,21 +94,23 @@ void Acrobot::take_state() {
                                                                           double torque) const {
   const double omega1 = state[2];
   const double omega2 = state[3];
-  const auto& [cosine2, sine2, lever1, lever2] = pose;
+  const auto& [cosine1, sine1, cosine2, sine2] = pose;
   const Terms& t = terms_;
-  const double d1 = t.centre1 + (t.both + t.twice_arm * cosine2) + t.inertia1 + t.inertia2;
-  const double d2 = t.centre2 + t.arm * cosine2 + t.inertia2;
-  const double phi2 = t.weight2 * lever2;
-  const double phi1 = -t.arm * (omega2 * omega2) * sine2 - t.twice_arm * omega2 * omega1 * sine2 +
-                      t.weight1 * lever1 + phi2;
-  const double alpha2 = (torque + d2 / d1 * phi1 - t.arm * (omega1 * omega1) * sine2 - phi2) /
-                        (t.about_elbow - d2 * d2 / d1);
-  const double alpha1 = -(d2 * alpha2 + phi1) / d1;
-  return {alpha1, alpha2};
+  // The book eliminates one acceleration from the other, which takes three divisions in a row. The
+  // two equations are mass · acceleration = load, and Cramer's rule needs one.
+  const double coupling = t.arm * cosine2;
+  const double mass11 = t.shoulder + 2.0 * coupling;
+  const double mass12 = t.elbow + coupling;
+  const double mass22 = t.elbow;
+  const double swing = t.arm * sine2;
+  const double pull2 = t.weight2 * (sine1 * cosine2 + cosine1 * sine2);
+  const double load1 = swing * omega2 * (omega2 + 2.0 * omega1) - t.weight1 * sine1 - pull2;
+  const double load2 = torque - swing * omega1 * omega1 - pull2;
+  const double scale = 1.0 / (mass11 * mass22 - mass12 * mass12);
+  return {(mass22 * load1 - mass12 * load2) * scale, (mass11 * load2 - mass12 * load1) * scale};
 }
 
 void Acrobot::runge_kutta(double torque) {
-  // In the order of the method's definition, for its bits: k1 + 2 k2 + 2 k3 + k4.
   constexpr std::array<double, 4> kWeights = {1.0, 2.0, 2.0, 1.0};
   constexpr std::array<double, 3> kTimes = {kTimeStep / 2.0, kTimeStep / 2.0, kTimeStep};
   const State start = state_;
@@ -160,15 +138,14 @@ StepResult Acrobot::step(std::span<const float> action, std::span<double> observ
   take_state();
 
   observe(observation);
-  // With the elbow below the shoulder the tip cannot be above the bar: that saves two cosines.
-  const bool above =
-      std::abs(theta1) > kPi / 2.0 && -std::cos(theta1) - std::cos(theta1 + theta2) > 1.0;
+  // With the elbow below the shoulder the tip cannot be above the bar: that saves a cosine.
+  const bool above = pose_.cosine1 < 0.0 && -pose_.cosine1 - std::cos(theta1 + theta2) > 1.0;
   return {.reward = above ? 0.0 : -1.0, .terminated = above};
 }
 
 void Acrobot::observe(std::span<double> observation) const {
-  observation[0] = rounded_cosine(state_[0], pose_.lever1);
-  observation[1] = rounded_sine(state_[0], pose_.lever1);
+  observation[0] = round_to_float32(pose_.cosine1);
+  observation[1] = round_to_float32(pose_.sine1);
   observation[2] = round_to_float32(pose_.cosine2);
   observation[3] = round_to_float32(pose_.sine2);
   observation[4] = round_to_float32(state_[2]);

@@ -292,6 +292,60 @@ TEST_CASE("Acrobot takes one Runge-Kutta step of the mass-matrix equations") {
   }
 }
 
+/// d/dt (θ1, θ2, θ̇1, θ̇2) as Sutton and Barto's book has it.
+std::array<double, 4> acrobot_of_the_book(const std::array<double, 4>& s, double torque) {
+  const auto [theta1, theta2, omega1, omega2] = s;
+  const double d1 = 0.25 + (1.0 + 0.25 + std::cos(theta2)) + 1.0 + 1.0;
+  const double d2 = 0.25 + 0.5 * std::cos(theta2) + 1.0;
+  const double phi2 = 0.5 * 9.8 * std::cos(theta1 + theta2 - kPi / 2.0);
+  const double phi1 = -0.5 * omega2 * omega2 * std::sin(theta2) -
+                      omega2 * omega1 * std::sin(theta2) +
+                      1.5 * 9.8 * std::cos(theta1 - kPi / 2.0) + phi2;
+  const double a2 = (torque + d2 / d1 * phi1 - 0.5 * omega1 * omega1 * std::sin(theta2) - phi2) /
+                    (0.25 + 1.0 - d2 * d2 / d1);
+  return {omega1, omega2, -(d2 * a2 + phi1) / d1, a2};
+}
+
+TEST_CASE("Acrobot stays with the book's equations over episodes of random torques") {
+  auto env = make_env("Acrobot-v1");
+  std::vector<double> observation(6);
+  RandomStream stream(12);
+  double worst = 0.0;
+  for (std::uint64_t episode = 1; episode <= 50; ++episode) {
+    env->reset(episode, observation);
+    std::array<double, 4> s;
+    std::ranges::copy(env->physical_state().state, s.begin());
+    for (int step = 0; step < 200; ++step) {
+      const auto action = static_cast<double>(stream.below(3));
+      std::array<std::array<double, 4>, 5> slopes{};
+      for (std::size_t stage = 0; stage < 4; ++stage) {
+        const double time = stage == 0 ? 0.0 : stage == 3 ? 0.2 : 0.1;
+        std::array<double, 4> at = s;
+        for (std::size_t i = 0; i < 4; ++i) at[i] += time * slopes[stage][i];
+        slopes[stage + 1] = acrobot_of_the_book(at, action - 1.0);
+      }
+      for (std::size_t i = 0; i < 4; ++i) {
+        s[i] += 0.2 / 6.0 * (slopes[1][i] + 2.0 * slopes[2][i] + 2.0 * slopes[3][i] + slopes[4][i]);
+      }
+      for (const std::size_t i : {0, 1}) {
+        while (s[i] > kPi) s[i] -= 2.0 * kPi;
+        while (s[i] < -kPi) s[i] += 2.0 * kPi;
+      }
+      const bool above = -std::cos(s[0]) - std::cos(s[0] + s[1]) > 1.0;
+
+      const StepResult result =
+          env->step(std::vector<float>{static_cast<float>(action)}, observation);
+      const std::vector<double> state = env->physical_state().state;
+      for (std::size_t i = 0; i < 4; ++i) {
+        worst = std::max(worst, std::abs(state[i] - s[i]) / (1.0 + std::abs(s[i])));
+      }
+      REQUIRE(result.terminated == above);
+      if (above) break;
+    }
+  }
+  CHECK(worst < 1e-9);
+}
+
 TEST_CASE("Acrobot without torque keeps its energy") {
   const std::vector<double> start = {0.3, -0.2, 0.1, 0.2};
   const double energy = acrobot_energy(start);
@@ -322,7 +376,7 @@ TEST_CASE("Acrobot observes the rounded cosines and sines of its angles, whateve
   RandomStream stream(8);
   std::vector<double> angles = {0.0,   kPi,   -kPi, kPi / 2.0, -kPi / 2.0, 1e-9, kPi / 2.0 + 1e-9,
                                 100.0, -1e15, 1e300};
-  for (int i = 0; i < 200000; ++i) angles.push_back(stream.uniform(-kPi, kPi));
+  for (int i = 0; i < 1000; ++i) angles.push_back(stream.uniform(-kPi, kPi));
   int wrong = 0;
   for (const double angle : angles) {
     PhysicalState start;
