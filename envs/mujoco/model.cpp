@@ -48,4 +48,10 @@ std::shared_ptr<const mjModel> shared_model(const std::filesystem::path& path) {
   return shared;
 }
 
+bool is_floor(const mjModel& model, int geom) {
+  const double* rotation = model.geom_quat + 4 * geom;
+  const double normal_z = 1.0 - 2.0 * (rotation[1] * rotation[1] + rotation[2] * rotation[2]);
+  return model.geom_type[geom] == mjGEOM_PLANE && model.geom_bodyid[geom] == 0 && normal_z > 0.99;
+}
+
 }  // namespace costate

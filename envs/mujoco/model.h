@@ -16,4 +16,8 @@ namespace costate {
 /// written.
 std::shared_ptr<const mjModel> shared_model(const std::filesystem::path& path);
 
+/// Whether the geom is a plane of the world to stand on, its normal upwards. The physics gives no
+/// plane an end, whatever its size; a picture shows floors so, and walls as large as the file says.
+bool is_floor(const mjModel& model, int geom);
+
 }  // namespace costate

@@ -12,6 +12,7 @@
 #include "envs/error.h"
 #include "envs/format.h"
 #include "envs/hash.h"
+#include "envs/mujoco/model.h"
 
 namespace costate {
 namespace {
@@ -196,15 +197,20 @@ namespace {
 std::optional<SceneShape> shape_of(const mjModel& model, int geom) {
   using Kind = SceneShape::Kind;
   constexpr int kVisibleGroups = 3;
+  constexpr std::array<float, 4> kDefaultColor = {0.5f, 0.5f, 0.5f, 1.0f};
   const int material = model.geom_matid[geom];
-  const float* color = material >= 0 ? model.mat_rgba + 4 * material : model.geom_rgba + 4 * geom;
+  // As MuJoCo's pictures have it: the geom's own colour, if it is not the default.
+  const float* color = model.geom_rgba + 4 * geom;
+  if (material >= 0 && std::ranges::equal(std::span(color, 4), kDefaultColor)) {
+    color = model.mat_rgba + 4 * material;
+  }
   if (model.geom_group[geom] >= kVisibleGroups || color[3] == 0.0f) return std::nullopt;
 
   SceneShape shape;
   shape.body = static_cast<std::size_t>(model.geom_bodyid[geom]);
   std::copy_n(model.geom_pos + 3 * geom, 3, shape.pose.position.begin());
   std::copy_n(model.geom_quat + 4 * geom, 4, shape.pose.rotation.begin());
-  std::copy_n(model.geom_size + 3 * geom, 3, shape.size.begin());
+  if (!is_floor(model, geom)) std::copy_n(model.geom_size + 3 * geom, 3, shape.size.begin());
   std::copy_n(color, 4, shape.color.begin());
   constexpr std::array<std::pair<int, Kind>, 7> kKinds = {{{mjGEOM_PLANE, Kind::kPlane},
                                                            {mjGEOM_SPHERE, Kind::kSphere},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "envs/error.h"
+#include "envs/mujoco/model.h"
 
 namespace costate {
 namespace {
@@ -87,10 +88,9 @@ class GlContext {
 struct Renderer::Impl {
   explicit Impl(const mjModel& original) {
     model.reset(mj_copyModel(nullptr, &original));
-    // A plane has no end in the physics, and none where its size is 0: whoever runs far stays on
-    // it.
+    // Of size 0 a floor has no end: whoever runs far stays on it.
     for (int i = 0; i < model->ngeom; ++i) {
-      if (model->geom_type[i] == mjGEOM_PLANE) std::fill_n(model->geom_size + 3 * i, 2, 0.0);
+      if (is_floor(*model, i)) std::fill_n(model->geom_size + 3 * i, 2, 0.0);
     }
     mjv_defaultOption(&option);
     mjv_defaultScene(&scene);
@@ -163,6 +163,9 @@ void Renderer::draw(mjData& data, const RenderOptions& options, Picture& picture
   mjvCamera camera = impl.camera(options.camera);
   const GlContext::Use use(impl.context);
   impl.make_room(options.width, options.height);
+  // mjv_updateScene puts endless floors under the camera before it moves the camera: without this,
+  // under that of the picture before.
+  mjv_updateCamera(impl.model.get(), &data, &camera, &impl.scene);
   mjv_updateScene(impl.model.get(), &data, &impl.option, nullptr, &camera, mjCAT_ALL, &impl.scene);
   impl.scene.flags[mjRND_SHADOW] = options.shadows;
   const mjrRect whole = {0, 0, options.width, options.height};

@@ -66,8 +66,9 @@
     return new THREE.Mesh(geometry, look);
   }
 
-  // A plane has no end in the physics, whatever its size says: this square of it, whose tiles are
-  // a metre wide, goes where the camera goes.
+  const endless = (shape) => shape.kind === 'plane' && shape.size[0] * shape.size[1] === 0;
+
+  // Of a plane without an end this square, whose tiles are a metre wide, goes where the camera goes.
   const PLANE = 800;
   function checkerboard(planes) {
     const tile = document.createElement('canvas');
@@ -92,7 +93,9 @@
     const look = material(shape);
     const [a, b, c] = shape.size;
     switch (shape.kind) {
-      case 'plane': return checkerboard(planes);
+      case 'plane':
+        return endless(shape) ? checkerboard(planes)
+                              : new THREE.Mesh(new THREE.PlaneBufferGeometry(2 * a, 2 * b), look);
       case 'sphere': return new THREE.Mesh(new THREE.SphereBufferGeometry(a, 24, 16), look);
       case 'ellipsoid': {
         const ball = new THREE.Mesh(new THREE.SphereBufferGeometry(1, 24, 16), look);
@@ -294,8 +297,9 @@
         };
         pen.fillStyle = pen.strokeStyle = shape.color;
         pen.globalAlpha = shape.opacity;
-        const [a, b, c] = shape.size;
-        if (shape.kind === 'plane') {
+        const [a, b] = shape.size;
+        const c = shape.kind === 'plane' ? 0 : shape.size[2];
+        if (endless(shape)) {
           pen.strokeStyle = '#888';
           if (!fromAbove) line([[0, place([0, 0, 0])[1]], [width, place([0, 0, 0])[1]]], 1);
         } else if (shape.kind === 'sphere' || shape.kind === 'ellipsoid') {
