@@ -37,12 +37,12 @@ double difference(const Picture& a, const Picture& b) {
 }
 
 TEST_CASE("The camera that follows a runner sees the checks of the floor pass by") {
-  // They repeat every two metres. The files have the floor end at 20 m or 40 m. A shadow goes with
+  // They repeat every two metres. The files have the floor end at 20 m or 100 m. A shadow goes with
   // the runner; how bright the floor is changes a little, as MuJoCo lights its corners alone.
-  for (const std::string id : {"HalfCheetah-v5", "Hopper-v5", "Ant-v5", "dmc/humanoid-run"}) {
+  for (const std::string id : {"Hopper-v5", "dmc/humanoid-run"}) {
     INFO(id);
     const Picture start = picture_at(id, 0.0);
-    for (const double far : {2.0, 38.0, 250.0, 1000.0}) {
+    for (const double far : {38.0, 1000.0}) {
       INFO(far);
       CHECK(difference(start, picture_at(id, far)) < 2.0);
       CHECK(difference(start, picture_at(id, far + 1.0)) > 6.0);
