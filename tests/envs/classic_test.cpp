@@ -340,6 +340,7 @@ TEST_CASE("Acrobot stays with the book's equations over episodes of random torqu
         worst = std::max(worst, std::abs(state[i] - s[i]) / (1.0 + std::abs(s[i])));
       }
       REQUIRE(result.terminated == above);
+      REQUIRE(result.reward == (above ? 0.0 : -1.0));
       if (above) break;
     }
   }
