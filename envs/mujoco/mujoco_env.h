@@ -55,9 +55,9 @@ class MujocoEnv : public Env {
   PhysicalState physical_state() const final;
   void reset_to(const std::optional<PhysicalState>& start, std::span<double> observation) final;
   void render(const RenderOptions& options, Picture& picture) final;
+  double actuator_power(std::span<const float> action) final;
   /// The bodies of the model and their geoms of the visible groups (0 to 2); height fields, sites
   /// and tendons are left out.
-  double actuator_power(std::span<const float> action) final;
   Scene scene() final;
   void body_poses(std::span<double> poses) final;
   /// "mass", "friction", "damping" and "gear" for all of the model, and "mass/<body>",

@@ -5,7 +5,6 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "envs/assets.h"
@@ -50,7 +49,7 @@ TEST_CASE("The camera that follows a runner sees the checks of the floor pass by
   }
 }
 
-TEST_CASE("Floors have no end, walls and tilted planes that of the file") {
+TEST_CASE("Floors have no end, walls that of the file") {
   const auto reacher = shared_model(asset_path("dmc_reacher.xml"));
   const auto floor = mj_name2id(reacher.get(), mjOBJ_GEOM, "ground");
   const auto wall = mj_name2id(reacher.get(), mjOBJ_GEOM, "wall_x");
